@@ -1,0 +1,249 @@
+/**
+ * The contract between TypeScript and C++: every function of the addon, as native/binding defines it. Arguments are
+ * checked there; a wrong one throws TypeError, RangeError or StriateError that names the operation and the argument.
+ * Functions that return a Handle enqueue the work and return at once.
+ */
+
+/** A tensor of this environment; never used twice. */
+export type Handle = number & { readonly brand: unique symbol };
+export type DType = 'f32' | 'i32' | 'u8';
+export type TypedArray = Float32Array | Int32Array | Uint8Array;
+
+export interface Memory {
+  /** Tensors of this environment that have not been disposed. */
+  liveTensors: number;
+  /** Bytes of memory that tensors and running operations of the process hold. */
+  liveBytes: number;
+  /** Bytes kept for reuse. */
+  pooledBytes: number;
+  /** The most that liveBytes has been since the start or the last resetPeak. */
+  peakBytes: number;
+  /** Commands of the process that wait or run. */
+  queuedCommands: number;
+}
+
+export interface CpuInfo {
+  /** The instruction set in use: scalar, avx2, avx512 or neon. */
+  isa: string;
+  /** Those that this machine runs, the best last. */
+  supported: string[];
+  model: string;
+  /** Processors that this process may run on. */
+  cores: number;
+  threads: number;
+  /** Bytes; 0 where the system does not tell. */
+  caches: { l1: number; l2: number; l3: number };
+  /** The OpenMP standard's date, yyyymm. */
+  openmp: number;
+}
+
+export interface Binding {
+  // storage.cc
+  initialize(errorClass: new (message: string) => Error): void;
+  tensor(data: TypedArray, shape: readonly number[]): Handle;
+  shape(tensor: Handle): number[];
+  dtype(tensor: Handle): DType;
+  alias(tensor: Handle): Handle;
+  reshape(input: Handle, shape: readonly number[]): Handle;
+  assign(target: Handle, source: Handle): void;
+  dispose(tensor: Handle): void;
+  data(tensor: Handle): Promise<TypedArray>;
+  dataSync(tensor: Handle): TypedArray;
+  synchronize(): Promise<void>;
+  setExpress(express: boolean): void;
+  setThreads(threads: number): void;
+  memory(): Memory;
+  resetPeak(): void;
+  emptyPool(): void;
+  cpuInfo(): CpuInfo;
+
+  // elementwise.cc
+  neg(input: Handle): Handle;
+  exp(input: Handle): Handle;
+  log(input: Handle): Handle;
+  sqrt(input: Handle): Handle;
+  abs(input: Handle): Handle;
+  sign(input: Handle): Handle;
+  square(input: Handle): Handle;
+  reciprocal(input: Handle): Handle;
+  relu(input: Handle): Handle;
+  sigmoid(input: Handle): Handle;
+  tanh(input: Handle): Handle;
+  add(a: Handle, b: Handle): Handle;
+  sub(a: Handle, b: Handle): Handle;
+  mul(a: Handle, b: Handle): Handle;
+  div(a: Handle, b: Handle): Handle;
+  pow(a: Handle, b: Handle): Handle;
+  maximum(a: Handle, b: Handle): Handle;
+  minimum(a: Handle, b: Handle): Handle;
+  reluBackward(gradient: Handle, output: Handle): Handle;
+  equal(a: Handle, b: Handle): Handle;
+  notEqual(a: Handle, b: Handle): Handle;
+  less(a: Handle, b: Handle): Handle;
+  lessEqual(a: Handle, b: Handle): Handle;
+  where(condition: Handle, a: Handle, b: Handle): Handle;
+
+  // creation.cc
+  full(shape: readonly number[], value: number, dtype: DType): Handle;
+  cast(input: Handle, dtype: DType): Handle;
+  uniform(shape: readonly number[], low: number, high: number, seed: number, stream: number): Handle;
+  normal(shape: readonly number[], mean: number, deviation: number, seed: number, stream: number): Handle;
+  permutation(length: number, seed: number, stream: number): Handle;
+  dropout(input: Handle, probability: number, seed: number, stream: number): Handle;
+
+  // movement.cc
+  transpose(input: Handle, axes: readonly number[]): Handle;
+  slice(input: Handle, begin: readonly number[], end: readonly number[], step: readonly number[]): Handle;
+  sliceBackward(
+    gradient: Handle,
+    inputShape: readonly number[],
+    begin: readonly number[],
+    step: readonly number[],
+  ): Handle;
+  pad(input: Handle, before: readonly number[], after: readonly number[], value: number): Handle;
+  concat(inputs: readonly Handle[], axis: number): Handle;
+  broadcastTo(input: Handle, shape: readonly number[]): Handle;
+  gather(input: Handle, indices: Handle): Handle;
+  gatherBackward(gradient: Handle, indices: Handle, rows: number): Handle;
+
+  // reduce.cc
+  sum(input: Handle, axes: readonly number[], keepDims: boolean): Handle;
+  mean(input: Handle, axes: readonly number[], keepDims: boolean): Handle;
+  max(input: Handle, axes: readonly number[], keepDims: boolean): Handle;
+  min(input: Handle, axes: readonly number[], keepDims: boolean): Handle;
+  argMax(input: Handle, axis: number, keepDims: boolean): Handle;
+
+  // softmax.cc
+  softmax(input: Handle): Handle;
+  softmaxBackward(gradient: Handle, output: Handle): Handle;
+  logSoftmax(input: Handle): Handle;
+  logSoftmaxBackward(gradient: Handle, output: Handle): Handle;
+  /** The mean loss, a scalar, and the probabilities. */
+  crossEntropy(logits: Handle, labels: Handle): [loss: Handle, probabilities: Handle];
+  crossEntropyBackward(gradient: Handle, probabilities: Handle, labels: Handle): Handle;
+
+  // matmul.cc
+  matmul(a: Handle, b: Handle, transposeA: boolean, transposeB: boolean): Handle;
+  linear(input: Handle, weight: Handle, bias: Handle | null, relu: boolean): Handle;
+
+  // conv.cc; stride and dilation are [height, width], padding [top, bottom, left, right]
+  conv2d(
+    input: Handle,
+    weight: Handle,
+    bias: Handle | null,
+    stride: readonly number[],
+    padding: readonly number[],
+    dilation: readonly number[],
+    groups: number,
+    relu: boolean,
+  ): Handle;
+  conv2dByInput(
+    gradient: Handle,
+    weight: Handle,
+    inputShape: readonly number[],
+    stride: readonly number[],
+    padding: readonly number[],
+    dilation: readonly number[],
+    groups: number,
+  ): Handle;
+  conv2dByWeight(
+    gradient: Handle,
+    input: Handle,
+    weightShape: readonly number[],
+    stride: readonly number[],
+    padding: readonly number[],
+    dilation: readonly number[],
+    groups: number,
+  ): Handle;
+
+  // pool.cc; as in conv.cc
+  maxPool2d(
+    input: Handle,
+    kernel: readonly number[],
+    stride: readonly number[],
+    padding: readonly number[],
+    dilation: readonly number[],
+    ceilMode: boolean,
+  ): [output: Handle, indices: Handle];
+  maxPool2dBackward(
+    gradient: Handle,
+    indices: Handle,
+    inputShape: readonly number[],
+    kernel: readonly number[],
+    stride: readonly number[],
+    padding: readonly number[],
+    dilation: readonly number[],
+  ): Handle;
+  avgPool2d(
+    input: Handle,
+    kernel: readonly number[],
+    stride: readonly number[],
+    padding: readonly number[],
+    ceilMode: boolean,
+    countIncludePad: boolean,
+  ): Handle;
+  avgPool2dBackward(
+    gradient: Handle,
+    inputShape: readonly number[],
+    kernel: readonly number[],
+    stride: readonly number[],
+    padding: readonly number[],
+    countIncludePad: boolean,
+  ): Handle;
+
+  // norm.cc
+  /** Normalizes by the batch's statistics and moves the running ones, where given, in place. */
+  batchNorm(
+    input: Handle,
+    weight: Handle | null,
+    bias: Handle | null,
+    runningMean: Handle | null,
+    runningVar: Handle | null,
+    momentum: number,
+    eps: number,
+    relu: boolean,
+  ): [output: Handle, mean: Handle, inverseDeviation: Handle];
+  batchNormBackward(
+    gradient: Handle,
+    input: Handle,
+    weight: Handle | null,
+    mean: Handle,
+    inverseDeviation: Handle,
+  ): [byInput: Handle, byWeight: Handle, byBias: Handle];
+  /** Normalizes by the given statistics. */
+  batchNormInference(
+    input: Handle,
+    weight: Handle | null,
+    bias: Handle | null,
+    mean: Handle,
+    variance: Handle,
+    eps: number,
+    relu: boolean,
+  ): Handle;
+
+  // optimizer.cc; parameters and state change in place
+  sgd(
+    parameters: readonly Handle[],
+    gradients: readonly Handle[],
+    velocities: readonly Handle[],
+    lr: number,
+    momentum: number,
+    dampening: number,
+    weightDecay: number,
+    nesterov: boolean,
+    firstStep: boolean,
+  ): void;
+  adam(
+    parameters: readonly Handle[],
+    gradients: readonly Handle[],
+    means: readonly Handle[],
+    variances: readonly Handle[],
+    step: number,
+    lr: number,
+    beta1: number,
+    beta2: number,
+    eps: number,
+    weightDecay: number,
+    decoupled: boolean,
+  ): void;
+}

@@ -1,0 +1,241 @@
+import { native, StriateError } from './native.js';
+import { handleOf, scope, Tensor, type DType } from './tensor.js';
+
+/**
+ * The derivative of an operation: the gradient by its result and what it saved, to the gradients by its inputs (null
+ * where there is none). `needs[i]` tells whether the i-th is asked for.
+ */
+export type Derivative<Saved extends readonly Input[]> = (
+  gradient: Tensor,
+  saved: Saved,
+  needs: readonly boolean[],
+) => (Tensor | null)[];
+
+type Input = Tensor<DType>;
+
+/** Where a gradient goes: into the operation that produced the input, into a leaf, or nowhere. */
+type Edge = Node | Tensor | null;
+
+let enabled = true;
+
+/** Whether operations are recorded for backward(). */
+export function gradEnabled(): boolean {
+  return enabled;
+}
+
+/** Calls `work` without recording its operations: no memory is held for a backward pass. */
+export function noGrad<T>(work: () => T): T {
+  const before = enabled;
+  enabled = false;
+  try {
+    return work();
+  } finally {
+    enabled = before;
+  }
+}
+
+/** One recorded operation. Saved tensors are handles of its own, so that users may dispose theirs at any time. */
+export class Node {
+  readonly operation: string;
+  readonly edges: readonly Edge[];
+  readonly #derivative: Derivative<readonly Input[]>;
+  #saved: { tensor: Input; changes: number }[];
+  /** The result's handle and the operations recorded on it. */
+  #users = 1;
+  #freed = false;
+
+  constructor(operation: string, inputs: readonly Input[], saved: readonly Input[], derivative: Derivative<readonly Input[]>) {
+    this.operation = operation;
+    this.#derivative = derivative;
+    this.edges = inputs.map((input) => {
+      if (!input.requiresGrad) return null;
+      if (input.node) input.node.#users++;
+      return input.node ?? (input as Tensor);
+    });
+    this.#saved = saved.map((tensor) => ({
+      tensor: tensor.detach().keep(),
+      changes: tensor.versions.changes,
+    }));
+  }
+
+  /** The gradients by the inputs, from the one by the result. */
+  differentiate(gradient: Tensor): (Tensor | null)[] {
+    const needs = this.edges.map((edge) => edge !== null);
+    return scope(() => this.#derivative(gradient, this.#restored(), needs));
+  }
+
+  #restored(): Input[] {
+    if (this.#freed) {
+      throw new StriateError(
+        `backward: the graph through ${this.operation} has been used and freed; pass { retainGraph: true } the first time`,
+      );
+    }
+    for (const { tensor, changes } of this.#saved) {
+      if (tensor.versions.changes !== changes) {
+        throw new StriateError(
+          `backward: a tensor [${tensor.shape.join(', ')}] that ${this.operation} saved was changed in place since`,
+        );
+      }
+    }
+    return this.#saved.map(({ tensor }) => tensor);
+  }
+
+  /** Gives back what was saved. */
+  free(): void {
+    this.#freed = true;
+    for (const { tensor } of this.#saved) tensor.dispose();
+    this.#saved = [];
+  }
+
+  /** One user less; the last one frees this operation and leaves those before it. */
+  drop(): void {
+    const unused: Node[] = [this];
+    for (let node = unused.pop(); node; node = unused.pop()) {
+      if (--node.#users > 0) continue;
+      node.free();
+      for (const edge of node.edges) if (edge instanceof Node) unused.push(edge);
+    }
+  }
+}
+
+/**
+ * Records that `output` came from `inputs`, where one of them wants a gradient; `saved` is what the derivative is given.
+ * Returns `output`.
+ */
+export function record<T extends Input, const Saved extends readonly Input[]>(
+  operation: string,
+  output: T,
+  inputs: readonly Input[],
+  saved: Saved,
+  derivative: Derivative<Saved>,
+): T {
+  if (enabled && inputs.some((input) => input.requiresGrad)) {
+    output.node = new Node(operation, inputs, saved, derivative as Derivative<readonly Input[]>);
+    output.requiresGrad = true;
+  }
+  return output;
+}
+
+export interface BackwardOptions {
+  /** Keep what the operations saved, to go back through the same graph again. Default: false. */
+  retainGraph?: boolean;
+}
+
+/**
+ * Adds to `grad` of every leaf that wants one the gradient of `output`, a tensor with one element (or of the sum of
+ * output·gradient, where `gradient` is given in output's shape).
+ *
+ * @throws StriateError where nothing was recorded, or the graph has been used before without `retainGraph`.
+ */
+export function backward(output: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
+  propagate('backward', output, gradient, options, new Set(), (leaf, g) => {
+    const target = leaf as Tensor;
+    target.grad = added(target.grad, g).keep();
+  });
+}
+
+/** before + g, in place of both. */
+function added(before: Tensor | null | undefined, g: Tensor): Tensor {
+  if (!before) return g;
+  const sum = new Tensor(native.add(before.handle, g.handle), 'f32');
+  before.dispose();
+  g.dispose();
+  return sum;
+}
+
+/**
+ * The gradients of `output` by each of `inputs`, without touching their `grad`; zeros where `output` does not depend on
+ * one. `gradient` and the options as in `backward`.
+ */
+export function grad(
+  output: Tensor,
+  inputs: readonly Tensor[],
+  gradient?: Tensor,
+  options: BackwardOptions = {},
+): Tensor[] {
+  const sums = new Map<Node | Tensor, Tensor>();
+  const wanted = new Set(inputs.map((input) => input.node ?? input));
+  propagate('grad', output, gradient, options, wanted, (target, g) => {
+    if (wanted.has(target)) sums.set(target, added(sums.get(target), g));
+    else g.dispose();
+  });
+  return inputs.map(
+    (input) => sums.get(input.node ?? input)?.detach() ?? new Tensor(native.full(input.shape, 0, 'f32'), 'f32'),
+  );
+}
+
+/**
+ * Carries the gradient of `output` back. `sink` is given, and owns, every gradient that reaches a leaf or one of the
+ * operations in `watched`.
+ */
+function propagate(
+  caller: string,
+  output: Tensor,
+  gradient: Tensor | undefined,
+  options: BackwardOptions,
+  watched: ReadonlySet<Node | Tensor>,
+  sink: (target: Node | Tensor, gradient: Tensor) => void,
+): void {
+  const root = output instanceof Tensor && output.requiresGrad ? (output.node ?? output) : null;
+  if (!root) throw new StriateError(`${caller}: output was not computed from a tensor with requiresGrad`);
+  const seed = seedOf(caller, output, gradient);
+  if (root instanceof Tensor) return sink(root, seed);
+  noGrad(() => {
+    const pending = new Map<Node, Tensor>([[root, seed]]);
+    for (const node of resultsFirst(root)) {
+      const incoming = pending.get(node);
+      if (incoming) {
+        if (watched.has(node)) sink(node, incoming.detach());
+        for (const [edge, g] of inputGradients(node, incoming)) {
+          if (edge instanceof Node) pending.set(edge, added(pending.get(edge), g));
+          else sink(edge, g);
+        }
+        incoming.dispose();
+      }
+      if (!options.retainGraph) node.free();
+    }
+  });
+}
+
+function seedOf(caller: string, output: Tensor, gradient: Tensor | undefined): Tensor {
+  const { shape } = output;
+  if (!gradient) {
+    if (output.size === 1) return new Tensor(native.full(shape, 1, 'f32'), 'f32');
+    throw new RangeError(`${caller}: output [${shape.join(', ')}] has ${output.size} elements; wants 1, or a gradient`);
+  }
+  // The copy also checks that the gradient is a tensor of output's shape and dtype.
+  const seed = new Tensor(native.full(shape, 0, 'f32'), 'f32');
+  native.assign(seed.handle, handleOf(gradient));
+  return seed;
+}
+
+/** The gradients of a node's inputs, each under a handle of its own. */
+function inputGradients(node: Node, gradient: Tensor): [Node | Tensor, Tensor][] {
+  const given = node.differentiate(gradient);
+  const own: [Node | Tensor, Tensor][] = [];
+  node.edges.forEach((edge, i) => {
+    const g = given[i];
+    if (!g) return;
+    if (!edge) g.dispose();
+    else own.push([edge, g === gradient || given.indexOf(g) < i ? g.detach() : g]);
+  });
+  return own;
+}
+
+/** The operations that `root` depends on, each before those whose results it used. */
+function resultsFirst(root: Node): Node[] {
+  const order: Node[] = [];
+  const seen = new Set<Node>([root]);
+  const stack: { node: Node; next: number }[] = [{ node: root, next: 0 }];
+  for (let top = stack.at(-1); top; top = stack.at(-1)) {
+    const edge = top.node.edges[top.next++];
+    if (edge === undefined) {
+      order.push(top.node);
+      stack.pop();
+    } else if (edge instanceof Node && !seen.has(edge)) {
+      seen.add(edge);
+      stack.push({ node: edge, next: 0 });
+    }
+  }
+  return order.reverse();
+}

@@ -1,0 +1,200 @@
+import type { DType, Handle, TypedArray } from '../binding.js';
+import type { Node } from './autograd.js';
+import { native, StriateError } from './native.js';
+
+export type { DType, TypedArray } from '../binding.js';
+export type Shape = readonly number[];
+
+/** The typed array that holds the elements of a dtype. */
+export type DataOf<D extends DType> = D extends 'f32'
+  ? Float32Array
+  : D extends 'i32'
+    ? Int32Array
+    : Uint8Array;
+
+/** Counts the changes in place of one storage; shared by all tensors over it. */
+interface Versions {
+  changes: number;
+}
+
+const collected = new FinalizationRegistry<Handle>((handle) => native.dispose(handle));
+
+/** Tensors created in the innermost scope() so far; null outside of any. */
+let created: Tensor<DType>[] | null = null;
+
+/**
+ * A dense, row-major array on the native side. Operations return at once and run on the compute thread; `data()` and
+ * `item()` wait for the result. Images are [N, H, W, C].
+ *
+ * Memory goes back with `dispose()`, at the end of a `using` block or a `scope`, or by garbage collection.
+ */
+export class Tensor<D extends DType = 'f32'> implements Disposable {
+  readonly dtype: D;
+  /** The number by which the native side knows this tensor. */
+  readonly handle: Handle;
+  /** Whether backward() computes a gradient for this tensor. */
+  requiresGrad = false;
+  /** The gradient that backward() has added up here; null before. Tensors that are results of operations have none. */
+  grad: Tensor | null = null;
+  /** The operation that this tensor is the result of, where autograd recorded it. */
+  node: Node | null = null;
+  readonly versions: Versions;
+  #shape: Shape | undefined;
+  #disposed = false;
+  #kept = false;
+
+  /** Wraps a handle; called by operations. Users create tensors with `tensor`, `zeros`, `randn` and the like. */
+  constructor(handle: Handle, dtype: D, versions: Versions = { changes: 0 }) {
+    this.handle = handle;
+    this.dtype = dtype;
+    this.versions = versions;
+    collected.register(this, handle);
+    created?.push(this as Tensor<DType>);
+  }
+
+  get shape(): Shape {
+    return (this.#shape ??= Object.freeze(native.shape(this.handle)));
+  }
+
+  /** Number of axes. */
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return this.shape.reduce((n, extent) => n * extent, 1);
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** The elements, in row-major order, when the operations that produce them have run. */
+  data(): Promise<DataOf<D>> {
+    return native.data(this.handle) as Promise<DataOf<D>>;
+  }
+
+  /** The elements at once: blocks JavaScript until they are there. For scripts; a server awaits data(). */
+  dataSync(): DataOf<D> {
+    return native.dataSync(this.handle) as DataOf<D>;
+  }
+
+  /** The only element of a tensor that has one. */
+  async item(): Promise<number> {
+    return onlyElement(this, await this.data());
+  }
+
+  /** The only element, at once: blocks JavaScript until it is there. */
+  itemSync(): number {
+    return onlyElement(this, this.dataSync());
+  }
+
+  /** A tensor over the same storage that autograd does not follow back. */
+  detach(): Tensor<D> {
+    return new Tensor(native.alias(this.handle), this.dtype, this.versions);
+  }
+
+  /** Copies the elements of `source`, of the same shape and dtype, into this tensor's storage. */
+  assign(source: Tensor<D>): void {
+    native.assign(this.handle, handleOf(source));
+    this.versions.changes++;
+  }
+
+  /** Gives the memory back, once the operations already asked for have run. The tensor cannot be used afterwards. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#shape ??= Object.freeze(native.shape(this.handle));
+    native.dispose(this.handle);
+    this.node?.drop();
+    this.node = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Takes the tensor out of every scope: it lives until it is disposed or collected. */
+  keep(): this {
+    this.#kept = true;
+    return this;
+  }
+
+  get kept(): boolean {
+    return this.#kept;
+  }
+
+  toString(): string {
+    return `Tensor(${this.dtype}, [${this.shape.join(', ')}]${this.#disposed ? ', disposed' : ''})`;
+  }
+}
+
+function onlyElement(tensor: Tensor<DType>, data: TypedArray): number {
+  const [value] = data;
+  if (data.length !== 1 || value === undefined) {
+    throw new RangeError(`item: tensor [${tensor.shape.join(', ')}] has ${data.length} elements, wants 1`);
+  }
+  return value;
+}
+
+/**
+ * The handle to hand to the native side. What is no tensor is passed as it is, for the binding to refuse by operation
+ * and argument.
+ */
+export function handleOf(tensor: Tensor<DType>): Handle {
+  if (tensor instanceof Tensor) return tensor.handle;
+  return (typeof tensor === 'number' ? NaN : tensor) as unknown as Handle;
+}
+
+/**
+ * Calls `work` and disposes every tensor created in it, but for those that it returns (alone, in an array, or in an
+ * object), those taken out by keep(), and parameters. Synchronous: returns what `work` returns.
+ */
+export function scope<T>(work: () => T): T {
+  const outer = created;
+  const mine: Tensor<DType>[] = [];
+  created = mine;
+  const returned = new Set<unknown>();
+  try {
+    const result = work();
+    if (result instanceof Promise) throw new TypeError('scope: the function is asynchronous, wants one that is not');
+    collectTensors(result, returned);
+    return result;
+  } finally {
+    created = outer;
+    for (const tensor of mine) {
+      if (tensor.kept || tensor.disposed) continue;
+      if (returned.has(tensor)) outer?.push(tensor);
+      else tensor.dispose();
+    }
+  }
+}
+
+function collectTensors(value: unknown, found: Set<unknown>): void {
+  if (typeof value !== 'object' || value === null || found.has(value)) return;
+  found.add(value);
+  if (value instanceof Tensor || ArrayBuffer.isView(value)) return;
+  const members = Array.isArray(value) || value instanceof Set ? value : value instanceof Map ? value.values() : null;
+  for (const member of members ?? Object.values(value)) collectTensors(member, found);
+}
+
+/**
+ * Calls `work` so that its operations overtake those of others: they go on the express lane, which the compute thread
+ * serves first between two commands. For a short prediction while a model trains. Synchronous; await results outside.
+ */
+export function express<T>(work: () => T): T {
+  native.setExpress(true);
+  try {
+    return work();
+  } finally {
+    native.setExpress(false);
+  }
+}
+
+/** Resolves when every operation asked for so far has run; rejects where an update in place has failed. */
+export function synchronize(): Promise<void> {
+  return native.synchronize();
+}
+
+export { StriateError };

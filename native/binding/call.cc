@@ -1,0 +1,151 @@
+#include "binding/call.h"
+
+#include <cmath>
+#include <utility>
+
+#include "runtime/errors.h"
+
+namespace striate {
+namespace {
+
+Export* exported = nullptr;
+
+std::string given(const Napi::Value& value) {
+  switch (value.Type()) {
+    case napi_undefined: return "undefined";
+    case napi_null: return "null";
+    case napi_boolean: return value.As<Napi::Boolean>().Value() ? "true" : "false";
+    case napi_number: {
+      const double number = value.As<Napi::Number>().DoubleValue();
+      if (std::isnan(number)) return "NaN";
+      if (std::isinf(number)) return number > 0 ? "Infinity" : "-Infinity";
+      if (number == std::trunc(number) && std::abs(number) < 1e15) return std::to_string(static_cast<int64_t>(number));
+      return std::to_string(number);
+    }
+    case napi_string: return "a string";
+    case napi_symbol: return "a symbol";
+    case napi_function: return "a function";
+    case napi_bigint: return "a bigint";
+    default: return value.IsArray() ? "an array" : "an object";
+  }
+}
+
+}  // namespace
+
+void Call::refuse(size_t index, const char* argument, const char* wanted) const {
+  throw TypeError(what(argument) + " is " + given(info_[index]) + ", wants " + wanted);
+}
+
+Tensor Call::tensor(size_t index, const char* argument) const {
+  if (!info_[index].IsNumber()) refuse(index, argument, "a tensor");
+  return environment_.find(info_[index].As<Napi::Number>().DoubleValue(), operation_, argument);
+}
+
+Tensor Call::tensorOrNull(size_t index, const char* argument) const {
+  return info_[index].IsNull() ? Tensor() : tensor(index, argument);
+}
+
+std::vector<Tensor> Call::tensors(size_t index, const char* argument) const {
+  if (!info_[index].IsArray()) refuse(index, argument, "an array of tensors");
+  const auto array = info_[index].As<Napi::Array>();
+  std::vector<Tensor> list;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value item = array[i];
+    const std::string name = std::string(argument) + "[" + std::to_string(i) + "]";
+    if (!item.IsNumber()) throw TypeError(what(name.c_str()) + " is " + given(item) + ", wants a tensor");
+    list.push_back(environment_.find(item.As<Napi::Number>().DoubleValue(), operation_, name.c_str()));
+  }
+  return list;
+}
+
+int64_t Call::whole(const Napi::Value& value, const std::string& what, int64_t least, int64_t most) const {
+  const std::string range = "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+  if (!value.IsNumber()) throw TypeError(what + " is " + given(value) + ", wants " + range);
+  const double number = value.As<Napi::Number>().DoubleValue();
+  if (!(number >= static_cast<double>(least) && number <= static_cast<double>(most)) || number != std::trunc(number))
+    throw RangeError(what + " is " + given(value) + ", wants " + range);
+  return static_cast<int64_t>(number);
+}
+
+int64_t Call::integer(size_t index, const char* argument, int64_t least, int64_t most) const {
+  return whole(info_[index], what(argument), least, most);
+}
+
+double Call::number(size_t index, const char* argument) const {
+  if (!info_[index].IsNumber()) refuse(index, argument, "a number");
+  const double number = info_[index].As<Napi::Number>().DoubleValue();
+  if (std::isnan(number)) throw RangeError(what(argument) + " is NaN, wants a number");
+  return number;
+}
+
+bool Call::flag(size_t index, const char* argument) const {
+  if (!info_[index].IsBoolean()) refuse(index, argument, "true or false");
+  return info_[index].As<Napi::Boolean>().Value();
+}
+
+std::string Call::text(size_t index, const char* argument) const {
+  if (!info_[index].IsString()) refuse(index, argument, "a string");
+  return info_[index].As<Napi::String>().Utf8Value();
+}
+
+DType Call::dtype(size_t index, const char* argument) const {
+  const std::string name = text(index, argument);
+  for (const DType type : {DType::f32, DType::i32, DType::u8})
+    if (name == dtypeName(type)) return type;
+  throw RangeError(what(argument) + " is '" + name + "', wants 'f32', 'i32' or 'u8'");
+}
+
+std::vector<int64_t> Call::integers(size_t index, const char* argument) const {
+  if (!info_[index].IsArray()) refuse(index, argument, "an array of whole numbers");
+  const auto array = info_[index].As<Napi::Array>();
+  if (array.Length() > 64)
+    throw RangeError(what(argument) + " has " + std::to_string(array.Length()) + " elements, wants at most 64");
+  constexpr int64_t most = int64_t{1} << 53;
+  std::vector<int64_t> list;
+  for (uint32_t i = 0; i < array.Length(); ++i)
+    list.push_back(whole(array[i], what(argument) + "[" + std::to_string(i) + "]", -most, most));
+  return list;
+}
+
+Shape Call::shape(size_t index, const char* argument) const {
+  const std::vector<int64_t> extents = integers(index, argument);
+  if (extents.size() > Shape::maxRank)
+    throw RangeError(what(argument) + " has " + std::to_string(extents.size()) + " axes, wants at most 8");
+  Shape shape;
+  for (const int64_t extent : extents) shape.append(extent);
+  shape.check(operation_);
+  return shape;
+}
+
+Napi::Value Call::give(std::vector<Tensor> tensors) {
+  Napi::Array array = Napi::Array::New(info_.Env(), tensors.size());
+  uint32_t i = 0;
+  for (Tensor& tensor : tensors) array[i++] = give(std::move(tensor));
+  return array;
+}
+
+Export::Export(const char* name, Body body) : name_(name), body_(body), next_(exported) { exported = this; }
+
+void Export::all(Napi::Env env, Napi::Object exports) {
+  for (Export* e = exported; e; e = e->next_)
+    exports.Set(e->name_, Napi::Function::New<&Export::invoke>(env, e->name_, e));
+}
+
+Napi::Value Export::invoke(const Napi::CallbackInfo& info) {
+  const auto& self = *static_cast<const Export*>(info.Data());
+  const Napi::Env env = info.Env();
+  try {
+    Call call(info, self.name_);
+    return self.body_(call);
+  } catch (const TypeError& error) {
+    throw Napi::TypeError::New(env, error.what());
+  } catch (const RangeError& error) {
+    throw Napi::RangeError::New(env, error.what());
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Environment::of(env).error(error.what());
+  }
+}
+
+}  // namespace striate

@@ -1,0 +1,76 @@
+// A call from JavaScript: its arguments, checked as they are taken. Nothing past this file sees a JavaScript value.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "binding/environment.h"
+#include "runtime/shape.h"
+#include "runtime/tensor.h"
+
+namespace striate {
+
+class Call {
+ public:
+  Call(const Napi::CallbackInfo& info, const char* operation)
+      : info_(info), operation_(operation), environment_(Environment::of(info.Env())) {}
+
+  Environment& environment() { return environment_; }
+  Stream& stream() { return environment_.stream(); }
+  Napi::Env env() const { return info_.Env(); }
+  Napi::Value value(size_t index) const { return info_[index]; }
+  const char* operation() const { return operation_; }
+
+  Tensor tensor(size_t index, const char* argument) const;
+  /// No tensor where JavaScript gives null.
+  Tensor tensorOrNull(size_t index, const char* argument) const;
+  std::vector<Tensor> tensors(size_t index, const char* argument) const;
+  /// A whole number in [least, most].
+  int64_t integer(size_t index, const char* argument, int64_t least, int64_t most) const;
+  int size(size_t index, const char* argument) const {
+    return static_cast<int>(integer(index, argument, 1, INT32_MAX));
+  }
+  /// Any number but NaN.
+  double number(size_t index, const char* argument) const;
+  bool flag(size_t index, const char* argument) const;
+  DType dtype(size_t index, const char* argument) const;
+  std::string text(size_t index, const char* argument) const;
+  std::vector<int64_t> integers(size_t index, const char* argument) const;
+  Shape shape(size_t index, const char* argument) const;
+
+  Napi::Value give(Tensor tensor) {
+    return Napi::Number::New(info_.Env(), environment_.add(std::move(tensor)));
+  }
+  Napi::Value give(std::vector<Tensor> tensors);
+  Napi::Value nothing() const { return info_.Env().Undefined(); }
+
+ private:
+  std::string what(const char* argument) const { return std::string(operation_) + ": " + argument; }
+  [[noreturn]] void refuse(size_t index, const char* argument, const char* wanted) const;
+  int64_t whole(const Napi::Value& value, const std::string& what, int64_t least, int64_t most) const;
+
+  const Napi::CallbackInfo& info_;
+  const char* operation_;
+  Environment& environment_;
+};
+
+/// A function of binding.d.ts. Static objects of this class, one in each place that defines one, are the addon's exports.
+class Export {
+ public:
+  using Body = Napi::Value (*)(Call& call);
+  Export(const char* name, Body body);
+
+  static void all(Napi::Env env, Napi::Object exports);
+
+ private:
+  static Napi::Value invoke(const Napi::CallbackInfo& info);
+
+  const char* name_;
+  Body body_;
+  Export* next_;
+};
+
+}  // namespace striate

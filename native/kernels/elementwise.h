@@ -1,0 +1,197 @@
+// Functions of one and two elements. Broadcasting reaches a kernel as a block of rows whose operands advance by 0 or 1.
+#pragma once
+
+#include "kernels/kernel.h"
+
+namespace striate {
+
+enum class UnaryFunction : uint8_t { negative, exp, log, sqrt, abs, sign, square, reciprocal, relu, sigmoid, tanh };
+enum class BinaryFunction : uint8_t { add, sub, mul, div, pow, maximum, minimum, reluGradient };
+enum class Comparison : uint8_t { equal, notEqual, less, lessEqual };
+
+/// y[i] = f(x[i])
+struct Unary {
+  UnaryFunction function;
+  const float* x;
+  float* y;
+  int64_t n;
+  template <class Vec>
+  void run() const;
+};
+
+/// How operand rows lie: row r, column c of an operand is at r·row + c·column, with column 0 or 1.
+struct OperandSteps {
+  int64_t row, column;
+};
+
+/// y[r, c] = f(a[r, c], b[r, c]); y is dense.
+struct Binary {
+  BinaryFunction function;
+  const float *a, *b;
+  float* y;
+  int64_t rows, columns;
+  OperandSteps aSteps, bSteps;
+  template <class Vec>
+  void run() const;
+};
+
+/// The same for i32; division and powers have no whole results and are refused before.
+struct BinaryInt {
+  BinaryFunction function;
+  const int32_t *a, *b;
+  int32_t* y;
+  int64_t rows, columns;
+  OperandSteps aSteps, bSteps;
+  template <class Vec>
+  void run() const;
+};
+
+/// y[r, c] = 1 where the comparison holds, else 0; Element is float, int32_t or uint8_t.
+template <class Element>
+struct Compare {
+  Comparison comparison;
+  const Element *a, *b;
+  uint8_t* y;
+  int64_t rows, columns;
+  OperandSteps aSteps, bSteps;
+  template <class Vec>
+  void run() const;
+};
+
+/// y[i] = condition[i] ? a[i] : b[i]
+struct Select {
+  const uint8_t* condition;
+  const float *a, *b;
+  float* y;
+  int64_t n;
+  template <class Vec>
+  void run() const;
+};
+
+}  // namespace striate
+
+#ifdef STRIATE_VEC
+#include <math.h>
+
+#include "kernels/math.h"
+
+namespace striate {
+
+template <class Vec>
+void Unary::run() const {
+  const auto map = [this](const auto& f) {
+    forVectors<Vec>(n, [&](int64_t i, auto load, auto store) { store(y + i, f(load(x + i))); });
+  };
+  const Vec zero = Vec::broadcast(0.0f), one = Vec::broadcast(1.0f);
+  switch (function) {
+    case UnaryFunction::negative: return map([&](Vec v) { return v * Vec::broadcast(-1.0f); });
+    case UnaryFunction::exp: return map([](Vec v) { return exp(v); });
+    case UnaryFunction::log: return map([](Vec v) { return perLane(v, ::logf); });
+    case UnaryFunction::sqrt: return map([](Vec v) { return sqrt(v); });
+    case UnaryFunction::abs: return map([](Vec v) { return abs(v); });
+    case UnaryFunction::sign:
+      return map([&](Vec v) { return select(zero < v, one, select(v < zero, zero - one, v)); });
+    case UnaryFunction::square: return map([](Vec v) { return v * v; });
+    case UnaryFunction::reciprocal: return map([&](Vec v) { return one / v; });
+    case UnaryFunction::relu: return map([&](Vec v) { return max(zero, v); });
+    case UnaryFunction::sigmoid: return map([&](Vec v) { return one / (one + exp(zero - v)); });
+    case UnaryFunction::tanh: return map([](Vec v) { return perLane(v, ::tanhf); });
+  }
+}
+
+/// One row of y = f(a, b) for the three ways in which operands advance.
+template <class Vec, class F>
+void binaryRow(const float* a, const float* b, float* y, int64_t n, bool aAdvances, bool bAdvances, const F& f) {
+  if (aAdvances && bAdvances) {
+    forVectors<Vec>(n, [&](int64_t i, auto load, auto store) { store(y + i, f(load(a + i), load(b + i))); });
+  } else if (aAdvances) {
+    const Vec right = Vec::broadcast(*b);
+    forVectors<Vec>(n, [&](int64_t i, auto load, auto store) { store(y + i, f(load(a + i), right)); });
+  } else if (bAdvances) {
+    const Vec left = Vec::broadcast(*a);
+    forVectors<Vec>(n, [&](int64_t i, auto load, auto store) { store(y + i, f(left, load(b + i))); });
+  } else {
+    const Vec value = f(Vec::broadcast(*a), Vec::broadcast(*b));
+    forVectors<Vec>(n, [&](int64_t i, auto, auto store) { store(y + i, value); });
+  }
+}
+
+template <class Vec>
+void Binary::run() const {
+  const auto map = [this](const auto& f) {
+    for (int64_t r = 0; r < rows; ++r)
+      binaryRow<Vec>(a + r * aSteps.row, b + r * bSteps.row, y + r * columns, columns, aSteps.column != 0,
+                     bSteps.column != 0, f);
+  };
+  const Vec zero = Vec::broadcast(0.0f);
+  switch (function) {
+    case BinaryFunction::add: return map([](Vec u, Vec v) { return u + v; });
+    case BinaryFunction::sub: return map([](Vec u, Vec v) { return u - v; });
+    case BinaryFunction::mul: return map([](Vec u, Vec v) { return u * v; });
+    case BinaryFunction::div: return map([](Vec u, Vec v) { return u / v; });
+    case BinaryFunction::pow: return map([](Vec u, Vec v) { return perLane(u, v, ::powf); });
+    // What is no number stays so, whichever side it is on.
+    case BinaryFunction::maximum: return map([](Vec u, Vec v) { return select(u == u, max(u, v), u); });
+    case BinaryFunction::minimum: return map([](Vec u, Vec v) { return select(u == u, min(u, v), u); });
+    case BinaryFunction::reluGradient: return map([&](Vec dy, Vec out) { return select(zero < out, dy, zero); });
+  }
+}
+
+template <class Vec>
+void BinaryInt::run() const {
+  const auto map = [this](const auto& f) {
+    for (int64_t r = 0; r < rows; ++r) {
+      const int32_t *u = a + r * aSteps.row, *v = b + r * bSteps.row;
+      int32_t* out = y + r * columns;
+      for (int64_t c = 0; c < columns; ++c) out[c] = f(u[c * aSteps.column], v[c * bSteps.column]);
+    }
+  };
+  // Overflow wraps, as in typed arrays; in unsigned arithmetic, where that is defined.
+  const auto wrapped = [](auto f) {
+    return [f](int32_t u, int32_t v) {
+      return static_cast<int32_t>(f(static_cast<uint32_t>(u), static_cast<uint32_t>(v)));
+    };
+  };
+  switch (function) {
+    case BinaryFunction::add: return map(wrapped([](uint32_t u, uint32_t v) { return u + v; }));
+    case BinaryFunction::sub: return map(wrapped([](uint32_t u, uint32_t v) { return u - v; }));
+    case BinaryFunction::mul: return map(wrapped([](uint32_t u, uint32_t v) { return u * v; }));
+    case BinaryFunction::maximum: return map([](int32_t u, int32_t v) { return u > v ? u : v; });
+    case BinaryFunction::minimum: return map([](int32_t u, int32_t v) { return u < v ? u : v; });
+    default: return;
+  }
+}
+
+template <class Element>
+template <class Vec>
+void Compare<Element>::run() const {
+  const auto map = [this](const auto& holds) {
+    for (int64_t r = 0; r < rows; ++r) {
+      const Element *u = a + r * aSteps.row, *v = b + r * bSteps.row;
+      uint8_t* out = y + r * columns;
+      for (int64_t c = 0; c < columns; ++c) out[c] = holds(u[c * aSteps.column], v[c * bSteps.column]) ? 1 : 0;
+    }
+  };
+  switch (comparison) {
+    case Comparison::equal: return map([](Element u, Element v) { return u == v; });
+    case Comparison::notEqual: return map([](Element u, Element v) { return u != v; });
+    case Comparison::less: return map([](Element u, Element v) { return u < v; });
+    case Comparison::lessEqual: return map([](Element u, Element v) { return u <= v; });
+  }
+}
+
+template <class Vec>
+void Select::run() const {
+  for (int64_t i = 0; i < n; ++i) y[i] = condition[i] ? a[i] : b[i];
+}
+
+template void Unary::run<STRIATE_VEC>() const;
+template void Binary::run<STRIATE_VEC>() const;
+template void BinaryInt::run<STRIATE_VEC>() const;
+template void Compare<float>::run<STRIATE_VEC>() const;
+template void Compare<int32_t>::run<STRIATE_VEC>() const;
+template void Compare<uint8_t>::run<STRIATE_VEC>() const;
+template void Select::run<STRIATE_VEC>() const;
+
+}  // namespace striate
+#endif

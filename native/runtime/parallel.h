@@ -1,0 +1,32 @@
+// Work over the threads of the OpenMP team. Only the compute thread calls this: a team belongs to the thread that opens
+// it, and another caller would get a second one.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "runtime/cpu.h"
+
+namespace striate {
+
+/// Calls work(i) for i in [0, pieces). The caller cuts the pieces by the shape alone, so that results do not depend on
+/// the number of threads; work must not throw.
+template <class Work>
+void parallelFor(int64_t pieces, const Work& work) {
+  const int team = static_cast<int>(std::min<int64_t>(pieces, threads()));
+  if (team <= 1) {
+    for (int64_t i = 0; i < pieces; ++i) work(i);
+    return;
+  }
+#pragma omp parallel for schedule(dynamic, 1) num_threads(team)
+  for (int64_t i = 0; i < pieces; ++i) work(i);
+}
+
+/// Calls work(begin, end) over [0, n) in pieces of `grain`.
+template <class Work>
+void parallelRanges(int64_t n, int64_t grain, const Work& work) {
+  parallelFor((n + grain - 1) / grain,
+              [&](int64_t piece) { work(piece * grain, std::min(n, (piece + 1) * grain)); });
+}
+
+}  // namespace striate

@@ -1,0 +1,184 @@
+#include "runtime/queue.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <iterator>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "runtime/errors.h"
+
+namespace striate {
+namespace {
+
+constexpr size_t maxCommands = 4096;
+constexpr int64_t maxHeldBytes = int64_t{256} << 20;
+/// The thread looks for work this long before it sleeps: waking it costs its caller more than most small operations.
+constexpr auto patience = std::chrono::microseconds(50);
+
+bool produced(const Command& command) {
+  return std::none_of(command.reads.begin(), command.reads.end(),
+                      [](const auto& storage) { return storage->state() == Storage::State::pending; });
+}
+
+const std::string* failedInput(const Command& command) {
+  for (const auto& storage : command.reads)
+    if (storage->state() == Storage::State::failed) return &storage->error();
+  return nullptr;
+}
+
+/// Tells whoever depends on the command.
+void fail(Command& command, const std::string& error) {
+  for (const auto& storage : command.writes) storage->fail(error);
+  if (command.failed) {
+    command.failed(error);
+  } else if (command.writes.empty()) {
+    command.stream->remember(error);
+  }
+}
+
+void execute(Command& command) {
+  if (const std::string* error = failedInput(command)) {
+    if (command.failed) command.stream->recall();  // this read tells it
+    return fail(command, *error);
+  }
+  if (command.failed) {
+    if (const std::string error = command.stream->recall(); !error.empty()) return fail(command, error);
+  }
+  try {
+    for (const auto& storage : command.writes)
+      if (!storage->data()) storage->allocate();
+    command.run();
+  } catch (const std::exception& error) {
+    return fail(command, std::string(command.operation) + ": " + error.what());
+  }
+  for (const auto& storage : command.writes) storage->succeed();
+}
+
+class Queue {
+ public:
+  Queue() { std::thread([this] { work(); }).detach(); }
+
+  void push(Command command) {
+    std::unique_lock lock(mutex_);
+    ++blocked_;
+    room_.wait(lock, [&] { return waiting_ < maxCommands && heldBytes_ <= maxHeldBytes; });
+    --blocked_;
+    heldBytes_ += command.heldBytes;
+    ++waiting_;
+    count_.store(waiting_ + (running_ ? 1 : 0), std::memory_order_release);
+    lanes_[static_cast<size_t>(command.lane)].push_back(std::move(command));
+    if (asleep_) arrival_.notify_one();
+  }
+
+  void cancel(const Stream* stream) {
+    std::vector<Command> dropped;
+    {
+      std::unique_lock lock(mutex_);
+      for (auto& lane : lanes_) {
+        const auto mine = std::stable_partition(lane.begin(), lane.end(),
+                                                [&](const Command& c) { return c.stream.get() != stream; });
+        std::move(mine, lane.end(), std::back_inserter(dropped));
+        lane.erase(mine, lane.end());
+      }
+      for (const Command& command : dropped) heldBytes_ -= command.heldBytes;
+      waiting_ -= dropped.size();
+      room_.notify_all();
+      finished_.wait(lock, [&] { return running_ != stream; });
+    }
+  }
+
+  int64_t count() const { return static_cast<int64_t>(count_.load(std::memory_order_acquire)); }
+
+ private:
+  void work() {
+    for (;;) {
+      Command command = next();
+      execute(command);
+      // Memory goes back before the next command asks for some.
+      command.run = nullptr;
+      command.reads.clear();
+      command.writes.clear();
+      finish();
+    }
+  }
+
+  Command next() {
+    const auto start = std::chrono::steady_clock::now();
+    while (count_.load(std::memory_order_acquire) == 0 && std::chrono::steady_clock::now() - start < patience)
+      std::this_thread::yield();
+    std::unique_lock lock(mutex_);
+    asleep_ = true;
+    arrival_.wait(lock, [&] { return waiting_ > 0; });
+    asleep_ = false;
+    auto& lane = chooseLane();
+    Command command = std::move(lane.front());
+    lane.pop_front();
+    --waiting_;
+    heldBytes_ -= command.heldBytes;
+    running_ = command.stream.get();
+    // At half, so that a caller who runs ahead is not woken for every single place.
+    if (blocked_ && waiting_ <= maxCommands / 2 && heldBytes_ <= maxHeldBytes / 2) room_.notify_all();
+    return command;
+  }
+
+  void finish() {
+    std::lock_guard lock(mutex_);
+    running_ = nullptr;
+    count_.store(waiting_, std::memory_order_release);
+    finished_.notify_all();
+  }
+
+  /// One of the two fronts can always run: the older one needs only what came before it, and all that has run.
+  std::deque<Command>& chooseLane() {
+    auto& [ordinary, express] = lanes_;
+    if (express.empty()) return ordinary;
+    if (ordinary.empty() || produced(express.front())) return express;
+    return produced(ordinary.front()) ? ordinary : express;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable arrival_, room_, finished_;
+  std::deque<Command> lanes_[2];
+  size_t waiting_ = 0;
+  int blocked_ = 0;
+  int64_t heldBytes_ = 0;
+  bool asleep_ = false;
+  const Stream* running_ = nullptr;
+  std::atomic<size_t> count_{0};
+};
+
+/// Never destroyed: its thread may still run when the process leaves main.
+Queue& queue() {
+  static Queue& instance = *std::make_unique<Queue>().release();
+  return instance;
+}
+
+}  // namespace
+
+void Stream::enqueue(Command command) {
+  if (closed_) throw StateError(std::string(command.operation) + ": this environment has ended");
+  command.lane = lane_;
+  command.stream = shared_from_this();
+  queue().push(std::move(command));
+}
+
+void Stream::close() {
+  closed_ = true;
+  queue().cancel(this);
+}
+
+void Stream::remember(std::string error) {
+  if (error_.empty()) error_ = std::move(error);
+}
+
+std::string Stream::recall() { return std::exchange(error_, {}); }
+
+int64_t queuedCommands() { return queue().count(); }
+
+}  // namespace striate

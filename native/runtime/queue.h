@@ -1,0 +1,65 @@
+// The queue of commands and the one thread that works it off.
+//
+// Every Node environment (the main thread, each Worker) has a Stream. Commands of all streams go through one queue with
+// two lanes to one compute thread, which owns the OpenMP team. Commands of a lane run in order; between two commands the
+// thread takes from the express lane first, unless the command there waits for what the other lane has yet to produce.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/tensor.h"
+
+namespace striate {
+
+enum class Lane : uint8_t { ordinary, express };
+
+class Stream;
+
+struct Command {
+  const char* operation;
+  /// What run() reads; it runs when all of it is there. A failed one fails this command too.
+  std::vector<std::shared_ptr<Storage>> reads;
+  /// What run() produces; memory is taken before it runs. Empty for a command that updates what it reads, whose failure
+  /// leaves that as it was and is told at the stream's next read.
+  std::vector<std::shared_ptr<Storage>> writes;
+  std::function<void()> run;
+  /// Where this is a read: who hears of a failure.
+  std::function<void(const std::string& error)> failed;
+  /// Memory that waits in the queue for this command (a copy of JavaScript's data).
+  int64_t heldBytes = 0;
+
+  Lane lane = Lane::ordinary;
+  std::shared_ptr<Stream> stream;
+};
+
+/// One environment's end of the queue. Used from that environment's thread.
+class Stream : public std::enable_shared_from_this<Stream> {
+ public:
+  /// Puts a command on the queue; waits where the queue is full. After close() it is dropped.
+  void enqueue(Command command);
+
+  /// Drops this stream's commands and waits for the one that is running. Called when the environment ends.
+  void close();
+
+  void setLane(Lane lane) { lane_ = lane; }
+
+  // The compute thread's side.
+  /// An update that failed is told at the next read.
+  void remember(std::string error);
+  /// What there is to tell, and forgets it.
+  std::string recall();
+
+ private:
+  Lane lane_ = Lane::ordinary;
+  bool closed_ = false;
+  std::string error_;
+};
+
+/// Commands that wait or run, of all streams.
+int64_t queuedCommands();
+
+}  // namespace striate

@@ -1,0 +1,73 @@
+// A tensor as the native side knows it: a shape over storage that the queue fills.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "runtime/pool.h"
+#include "runtime/shape.h"
+
+namespace striate {
+
+enum class DType : uint8_t { f32, i32, u8 };
+
+inline int64_t itemSize(DType type) { return type == DType::u8 ? 1 : 4; }
+
+inline const char* dtypeName(DType type) {
+  return type == DType::f32 ? "f32" : type == DType::i32 ? "i32" : "u8";
+}
+
+/// Bytes that a command will produce. Memory is taken when that command runs and goes back with the last owner: a
+/// tensor in JavaScript, or a command in the queue.
+class Storage {
+ public:
+  enum class State : uint8_t { pending, ready, failed };
+
+  explicit Storage(int64_t bytes) : bytes_(bytes) {}
+
+  int64_t bytes() const { return bytes_; }
+  void* data() const { return block_.data(); }
+
+  State state() const { return state_.load(std::memory_order_acquire); }
+  /// Why the producing command failed; meaningful in State::failed.
+  const std::string& error() const { return error_; }
+
+  void allocate() { block_ = Block::take(bytes_); }
+  void succeed() { state_.store(State::ready, std::memory_order_release); }
+  void fail(std::string error) {
+    block_ = Block();
+    error_ = std::move(error);
+    state_.store(State::failed, std::memory_order_release);
+  }
+
+ private:
+  const int64_t bytes_;
+  Block block_;
+  std::string error_;
+  std::atomic<State> state_{State::pending};
+};
+
+struct Tensor {
+  std::shared_ptr<Storage> storage;
+  Shape shape;
+  DType dtype = DType::f32;
+
+  Tensor() = default;
+  /// A tensor yet to be produced. Throws RangeError where the shape is no tensor's.
+  Tensor(const char* operation, const Shape& shape, DType dtype) : shape(shape), dtype(dtype) {
+    shape.check(operation);
+    storage = std::make_shared<Storage>(shape.elements() * itemSize(dtype));
+  }
+
+  int64_t elements() const { return shape.elements(); }
+  int64_t bytes() const { return elements() * itemSize(dtype); }
+  float* f32() const { return static_cast<float*>(storage->data()); }
+  int32_t* i32() const { return static_cast<int32_t*>(storage->data()); }
+  uint8_t* u8() const { return static_cast<uint8_t*>(storage->data()); }
+  std::byte* raw() const { return static_cast<std::byte*>(storage->data()); }
+  explicit operator bool() const { return storage != nullptr; }
+};
+
+}  // namespace striate

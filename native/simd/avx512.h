@@ -1,0 +1,52 @@
+// Sixteen lanes: AVX-512 F, BW, DQ and VL.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace striate {
+
+struct Avx512 {
+  static constexpr int size = 16;
+  static constexpr int tileRows[3] = {24, 12, 6};
+  struct Mask {
+    __mmask16 m;
+  };
+
+  __m512 v;
+
+  static Avx512 broadcast(float x) { return {_mm512_set1_ps(x)}; }
+  static Avx512 load(const float* p) { return {_mm512_loadu_ps(p)}; }
+  static Avx512 loadPartial(const float* p, int n) { return {_mm512_maskz_loadu_ps(firstLanes(n), p)}; }
+  void store(float* p) const { _mm512_storeu_ps(p, v); }
+  void storePartial(float* p, int n) const { _mm512_mask_storeu_ps(p, firstLanes(n), v); }
+
+  friend Avx512 operator+(Avx512 a, Avx512 b) { return {_mm512_add_ps(a.v, b.v)}; }
+  friend Avx512 operator-(Avx512 a, Avx512 b) { return {_mm512_sub_ps(a.v, b.v)}; }
+  friend Avx512 operator*(Avx512 a, Avx512 b) { return {_mm512_mul_ps(a.v, b.v)}; }
+  friend Avx512 operator/(Avx512 a, Avx512 b) { return {_mm512_div_ps(a.v, b.v)}; }
+  friend Avx512 fma(Avx512 a, Avx512 b, Avx512 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+  friend Avx512 max(Avx512 a, Avx512 b) { return {_mm512_max_ps(a.v, b.v)}; }
+  friend Avx512 min(Avx512 a, Avx512 b) { return {_mm512_min_ps(a.v, b.v)}; }
+  friend Avx512 sqrt(Avx512 a) { return {_mm512_sqrt_ps(a.v)}; }
+  friend Avx512 abs(Avx512 a) { return {_mm512_abs_ps(a.v)}; }
+  friend Avx512 round(Avx512 a) {
+    return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+  }
+  friend Avx512 exp2Integral(Avx512 n) {
+    const __m512i biased = _mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127));
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(biased, 23))};
+  }
+  friend Mask operator<(Avx512 a, Avx512 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+  friend Mask operator<=(Avx512 a, Avx512 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
+  friend Mask operator==(Avx512 a, Avx512 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
+  friend Avx512 select(Mask m, Avx512 a, Avx512 b) { return {_mm512_mask_blend_ps(m.m, b.v, a.v)}; }
+  float sum() const { return _mm512_reduce_add_ps(v); }
+  float maximum() const { return _mm512_reduce_max_ps(v); }
+
+ private:
+  static __mmask16 firstLanes(int n) { return static_cast<__mmask16>((1u << n) - 1u); }
+};
+
+}  // namespace striate

@@ -1,0 +1,54 @@
+// Four lanes: NEON of armv8.
+#pragma once
+
+#include <arm_neon.h>
+
+#include <cstdint>
+
+namespace striate {
+
+struct Neon {
+  static constexpr int size = 4;
+  static constexpr int tileRows[3] = {16, 8, 4};
+  struct Mask {
+    uint32x4_t m;
+  };
+
+  float32x4_t v;
+
+  static Neon broadcast(float x) { return {vdupq_n_f32(x)}; }
+  static Neon load(const float* p) { return {vld1q_f32(p)}; }
+  static Neon loadPartial(const float* p, int n) {
+    float lanes[size] = {};
+    for (int i = 0; i < n; ++i) lanes[i] = p[i];
+    return {vld1q_f32(lanes)};
+  }
+  void store(float* p) const { vst1q_f32(p, v); }
+  void storePartial(float* p, int n) const {
+    float lanes[size];
+    vst1q_f32(lanes, v);
+    for (int i = 0; i < n; ++i) p[i] = lanes[i];
+  }
+
+  friend Neon operator+(Neon a, Neon b) { return {vaddq_f32(a.v, b.v)}; }
+  friend Neon operator-(Neon a, Neon b) { return {vsubq_f32(a.v, b.v)}; }
+  friend Neon operator*(Neon a, Neon b) { return {vmulq_f32(a.v, b.v)}; }
+  friend Neon operator/(Neon a, Neon b) { return {vdivq_f32(a.v, b.v)}; }
+  friend Neon fma(Neon a, Neon b, Neon c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
+  friend Neon max(Neon a, Neon b) { return select({vcgtq_f32(a.v, b.v)}, a, b); }
+  friend Neon min(Neon a, Neon b) { return select({vcltq_f32(a.v, b.v)}, a, b); }
+  friend Neon sqrt(Neon a) { return {vsqrtq_f32(a.v)}; }
+  friend Neon abs(Neon a) { return {vabsq_f32(a.v)}; }
+  friend Neon round(Neon a) { return {vrndnq_f32(a.v)}; }
+  friend Neon exp2Integral(Neon n) {
+    return {vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(n.v), vdupq_n_s32(127)), 23))};
+  }
+  friend Mask operator<(Neon a, Neon b) { return {vcltq_f32(a.v, b.v)}; }
+  friend Mask operator<=(Neon a, Neon b) { return {vcleq_f32(a.v, b.v)}; }
+  friend Mask operator==(Neon a, Neon b) { return {vceqq_f32(a.v, b.v)}; }
+  friend Neon select(Mask m, Neon a, Neon b) { return {vbslq_f32(m.m, a.v, b.v)}; }
+  float sum() const { return vaddvq_f32(v); }
+  float maximum() const { return vmaxvq_f32(v); }
+};
+
+}  // namespace striate

@@ -1,0 +1,51 @@
+// One lane: the vocabulary on a machine without vector instructions, and the plainest reading of the kernels.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+namespace striate {
+
+struct Scalar {
+  static constexpr int size = 1;
+  /// Pixels of a register tile for 1, 2 and 4 vectors of columns (see kernels/matmul_tile.h).
+  static constexpr int tileRows[3] = {8, 4, 4};
+  using Mask = bool;
+
+  float v;
+
+  static Scalar broadcast(float x) { return {x}; }
+  static Scalar load(const float* p) { return {*p}; }
+  static Scalar loadPartial(const float*, int) { return {0.0f}; }
+  void store(float* p) const { *p = v; }
+  void storePartial(float*, int) const {}
+
+  friend Scalar operator+(Scalar a, Scalar b) { return {a.v + b.v}; }
+  friend Scalar operator-(Scalar a, Scalar b) { return {a.v - b.v}; }
+  friend Scalar operator*(Scalar a, Scalar b) { return {a.v * b.v}; }
+  friend Scalar operator/(Scalar a, Scalar b) { return {a.v / b.v}; }
+  /// a·b + c; rounded twice here, since a fused one would be a call into the C library.
+  friend Scalar fma(Scalar a, Scalar b, Scalar c) { return {a.v * b.v + c.v}; }
+  /// The second operand where either is not a number.
+  friend Scalar max(Scalar a, Scalar b) { return {a.v > b.v ? a.v : b.v}; }
+  friend Scalar min(Scalar a, Scalar b) { return {a.v < b.v ? a.v : b.v}; }
+  friend Scalar sqrt(Scalar a) { return {::sqrtf(a.v)}; }
+  friend Scalar abs(Scalar a) { return {a.v < 0 ? -a.v : (a.v == 0 ? 0.0f : a.v)}; }
+  friend Scalar round(Scalar a) { return {::nearbyintf(a.v)}; }
+  /// 2ⁿ for integral n in [−126, 127].
+  friend Scalar exp2Integral(Scalar n) {
+    const int32_t bits = (static_cast<int32_t>(n.v) + 127) << 23;
+    float power;
+    ::memcpy(&power, &bits, sizeof power);
+    return {power};
+  }
+  friend Mask operator<(Scalar a, Scalar b) { return a.v < b.v; }
+  friend Mask operator<=(Scalar a, Scalar b) { return a.v <= b.v; }
+  friend Mask operator==(Scalar a, Scalar b) { return a.v == b.v; }
+  friend Scalar select(Mask m, Scalar a, Scalar b) { return m ? a : b; }
+  float sum() const { return v; }
+  float maximum() const { return v; }
+};
+
+}  // namespace striate

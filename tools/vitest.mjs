@@ -1,0 +1,89 @@
+// Runs vitest and counts, for test/run.mjs and the tools that run the tests under other conditions.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+// Where an instruction set can make a difference; the other tests run once, with the best.
+const kernelFolders = ['ops', 'native', 'nn', 'optim'];
+
+// Exclusions, as vitest joins the names of files on its command line with "or", and a user may give some.
+export const kernelTestsOnly = [
+  '--exclude=test/*.test.ts',
+  `--exclude=test/!(${kernelFolders.join('|')})/**`,
+];
+
+const counted = (results) => {
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  for (const file of results.testResults) {
+    const failed = file.assertionResults.filter((test) => test.status === 'failed').length;
+    const passed = file.assertionResults.filter((test) => test.status === 'passed').length;
+    total.passed += passed;
+    total.failed += failed;
+    total.skipped += file.assertionResults.length - passed - failed;
+    // A file that could not be loaded, or a hook that failed, has no failing test to show for it.
+    if (file.status === 'failed' && failed === 0) total.failed += 1;
+  }
+  return total;
+};
+
+/**
+ * Runs vitest once, prints a line, and returns what passed and failed. Without a selection by the user (`filters`)
+ * a skipped test is a failure: it would otherwise be forgotten.
+ */
+export async function runTests({
+  label,
+  args = [],
+  filters = [],
+  env = {},
+  cwd = root,
+  node = [process.execPath],
+}) {
+  console.log(`\n== ${label}`);
+  const folder = mkdtempSync(join(tmpdir(), 'striate-test-'));
+  const output = join(folder, 'results.json');
+  const command = [
+    ...node,
+    join(cwd, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    '--reporter=dot',
+    '--reporter=json',
+    `--outputFile.json=${output}`,
+    ...args,
+    // What the user selects may not exist among the tests of this run.
+    ...(filters.length > 0 ? ['--passWithNoTests', ...filters] : []),
+  ];
+  // Threads that wait by spinning would take the processor from another test's process.
+  const child = spawn(command[0], command.slice(1), {
+    cwd,
+    env: { OMP_WAIT_POLICY: 'passive', ...process.env, ...env },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const code = await new Promise((resolve, reject) => child.on('error', reject).on('exit', resolve));
+
+  let total = { passed: 0, failed: 0, skipped: 0 };
+  try {
+    total = counted(JSON.parse(readFileSync(output, 'utf8')));
+  } catch {
+    console.error(`${label}: vitest wrote no results`);
+  }
+  rmSync(folder, { recursive: true });
+  if (filters.length === 0) total.failed += total.skipped;
+  // An unhandled error or a crashed process fails the run without failing a test.
+  if (code !== 0 && total.failed === 0) total.failed = 1;
+  const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
+  console.log(`${label}: ${total.passed} passed, ${total.failed} failed${skipped}`);
+  return total;
+}
+
+/** Prints the line that ends a run of tests, and sets the exit status. */
+export function finish(totals) {
+  const sum = (key) => totals.reduce((sum, total) => sum + total[key], 0);
+  if (sum('passed') + sum('failed') === 0) console.error('No tests ran.');
+  console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
+  process.exitCode = sum('passed') > 0 && sum('failed') === 0 ? 0 : 1;
+}
