@@ -85,11 +85,17 @@ export interface Binding {
 
   // creation.cc
   full(shape: readonly number[], value: number, dtype: DType): Handle;
+  arange(start: number, end: number, step: number, dtype: DType): Handle;
+  oneHot(indices: Handle, classes: number): Handle;
+  /** A tensor that has the dtype already comes back under another handle, over the same storage. */
   cast(input: Handle, dtype: DType): Handle;
   uniform(shape: readonly number[], low: number, high: number, seed: number, stream: number): Handle;
   normal(shape: readonly number[], mean: number, deviation: number, seed: number, stream: number): Handle;
   permutation(length: number, seed: number, stream: number): Handle;
-  dropout(input: Handle, probability: number, seed: number, stream: number): Handle;
+  /** Where nothing is to be dropped, another handle over the same storage. The gradient is dropout of the gradient. */
+  dropout(input: Handle, probability: number, training: boolean, seed: number, stream: number): Handle;
+  /** The generator's block of four words, for its published answers. */
+  philox(counter: readonly number[], key: readonly number[]): number[];
 
   // movement.cc
   transpose(input: Handle, axes: readonly number[]): Handle;
@@ -106,18 +112,18 @@ export interface Binding {
   gather(input: Handle, indices: Handle): Handle;
   gatherBackward(gradient: Handle, indices: Handle, rows: number): Handle;
 
-  // reduce.cc
-  sum(input: Handle, axes: readonly number[], keepDims: boolean): Handle;
-  mean(input: Handle, axes: readonly number[], keepDims: boolean): Handle;
-  max(input: Handle, axes: readonly number[], keepDims: boolean): Handle;
-  min(input: Handle, axes: readonly number[], keepDims: boolean): Handle;
+  // reduce.cc; axes null are all axes
+  sum(input: Handle, axes: readonly number[] | null, keepDims: boolean): Handle;
+  mean(input: Handle, axes: readonly number[] | null, keepDims: boolean): Handle;
+  max(input: Handle, axes: readonly number[] | null, keepDims: boolean): Handle;
+  min(input: Handle, axes: readonly number[] | null, keepDims: boolean): Handle;
   argMax(input: Handle, axis: number, keepDims: boolean): Handle;
 
   // softmax.cc
-  softmax(input: Handle): Handle;
-  softmaxBackward(gradient: Handle, output: Handle): Handle;
-  logSoftmax(input: Handle): Handle;
-  logSoftmaxBackward(gradient: Handle, output: Handle): Handle;
+  softmax(input: Handle, axis: number): Handle;
+  softmaxBackward(gradient: Handle, output: Handle, axis: number): Handle;
+  logSoftmax(input: Handle, axis: number): Handle;
+  logSoftmaxBackward(gradient: Handle, output: Handle, axis: number): Handle;
   /** The mean loss, a scalar, and the probabilities. */
   crossEntropy(logits: Handle, labels: Handle): [loss: Handle, probabilities: Handle];
   crossEntropyBackward(gradient: Handle, probabilities: Handle, labels: Handle): Handle;
@@ -191,7 +197,7 @@ export interface Binding {
     countIncludePad: boolean,
   ): Handle;
 
-  // norm.cc
+  // norm.cc; statistics is what batchNormBackward is to be given
   /** Normalizes by the batch's statistics and moves the running ones, where given, in place. */
   batchNorm(
     input: Handle,
@@ -202,24 +208,27 @@ export interface Binding {
     momentum: number,
     eps: number,
     relu: boolean,
-  ): [output: Handle, mean: Handle, inverseDeviation: Handle];
-  batchNormBackward(
-    gradient: Handle,
-    input: Handle,
-    weight: Handle | null,
-    mean: Handle,
-    inverseDeviation: Handle,
-  ): [byInput: Handle, byWeight: Handle, byBias: Handle];
+  ): [output: Handle, statistics: Handle];
   /** Normalizes by the given statistics. */
   batchNormInference(
     input: Handle,
     weight: Handle | null,
     bias: Handle | null,
-    mean: Handle,
-    variance: Handle,
+    runningMean: Handle,
+    runningVar: Handle,
     eps: number,
     relu: boolean,
-  ): Handle;
+  ): [output: Handle, statistics: Handle];
+  /** The gradients of batchNorm, or where not `ofBatch` of batchNormInference. */
+  batchNormBackward(
+    gradient: Handle,
+    input: Handle,
+    weight: Handle | null,
+    bias: Handle | null,
+    statistics: Handle,
+    relu: boolean,
+    ofBatch: boolean,
+  ): [byInput: Handle, byWeight: Handle, byBias: Handle];
 
   // optimizer.cc; parameters and state change in place
   sgd(

@@ -1,5 +1,5 @@
 import { native, StriateError } from './native.js';
-import { handleOf, scope, Tensor, type DType } from './tensor.js';
+import { defineMethods, handleOf, scope, Tensor, type DType } from './tensor.js';
 
 /**
  * The derivative of an operation: the gradient by its result and what it saved, to the gradients by its inputs (null
@@ -44,7 +44,12 @@ export class Node {
   #users = 1;
   #freed = false;
 
-  constructor(operation: string, inputs: readonly Input[], saved: readonly Input[], derivative: Derivative<readonly Input[]>) {
+  constructor(
+    operation: string,
+    inputs: readonly Input[],
+    saved: readonly Input[],
+    derivative: Derivative<readonly Input[]>,
+  ) {
     this.operation = operation;
     this.#derivative = derivative;
     this.edges = inputs.map((input) => {
@@ -160,7 +165,8 @@ export function grad(
     else g.dispose();
   });
   return inputs.map(
-    (input) => sums.get(input.node ?? input)?.detach() ?? new Tensor(native.full(input.shape, 0, 'f32'), 'f32'),
+    (input) =>
+      sums.get(input.node ?? input)?.detach() ?? new Tensor(native.full(input.shape, 0, 'f32'), 'f32'),
   );
 }
 
@@ -201,7 +207,9 @@ function seedOf(caller: string, output: Tensor, gradient: Tensor | undefined): T
   const { shape } = output;
   if (!gradient) {
     if (output.size === 1) return new Tensor(native.full(shape, 1, 'f32'), 'f32');
-    throw new RangeError(`${caller}: output [${shape.join(', ')}] has ${output.size} elements; wants 1, or a gradient`);
+    throw new RangeError(
+      `${caller}: output [${shape.join(', ')}] has ${output.size} elements; wants 1, or a gradient`,
+    );
   }
   // The copy also checks that the gradient is a tensor of output's shape and dtype.
   const seed = new Tensor(native.full(shape, 0, 'f32'), 'f32');
@@ -239,3 +247,13 @@ function resultsFirst(root: Node): Node[] {
   }
   return order.reverse();
 }
+
+declare module './tensor.js' {
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- the parameters of a merged interface must agree
+  interface Tensor<D extends DType = 'f32'> {
+    /** See the function backward. */
+    backward(this: Tensor, gradient?: Tensor, options?: BackwardOptions): void;
+  }
+}
+
+defineMethods({ backward });

@@ -148,6 +148,24 @@ export function handleOf(tensor: Tensor<DType>): Handle {
 }
 
 /**
+ * Makes operations, functions of a tensor and whatever else, callable as methods too. Their types are declared beside
+ * them, as an addition to the interface of Tensor.
+ */
+export function defineMethods(
+  operations: Record<string, (tensor: never, ...rest: never[]) => unknown>,
+): void {
+  for (const [name, operation] of Object.entries(operations)) {
+    Object.defineProperty(Tensor.prototype, name, {
+      value(this: never, ...rest: never[]) {
+        return operation(this, ...rest);
+      },
+      writable: true,
+      configurable: true,
+    });
+  }
+}
+
+/**
  * Calls `work` and disposes every tensor created in it, but for those that it returns (alone, in an array, or in an
  * object), those taken out by keep(), and parameters. Synchronous: returns what `work` returns.
  */
@@ -158,7 +176,8 @@ export function scope<T>(work: () => T): T {
   const returned = new Set<unknown>();
   try {
     const result = work();
-    if (result instanceof Promise) throw new TypeError('scope: the function is asynchronous, wants one that is not');
+    if (result instanceof Promise)
+      throw new TypeError('scope: the function is asynchronous, wants one that is not');
     collectTensors(result, returned);
     return result;
   } finally {
@@ -175,7 +194,8 @@ function collectTensors(value: unknown, found: Set<unknown>): void {
   if (typeof value !== 'object' || value === null || found.has(value)) return;
   found.add(value);
   if (value instanceof Tensor || ArrayBuffer.isView(value)) return;
-  const members = Array.isArray(value) || value instanceof Set ? value : value instanceof Map ? value.values() : null;
+  const members =
+    Array.isArray(value) || value instanceof Set ? value : value instanceof Map ? value.values() : null;
   for (const member of members ?? Object.values(value)) collectTensors(member, found);
 }
 

@@ -1,6 +1,7 @@
 import { record } from '../autograd.js';
 import { native } from '../native.js';
-import { handleOf, Tensor, type DType, type Shape } from '../tensor.js';
+import { defineMethods, handleOf, Tensor, type DType } from '../tensor.js';
+import { unbroadcast } from './movement.js';
 
 /** A tensor, or a number that stands for a scalar of the other operand's dtype. */
 export type Operand<D extends DType = 'f32'> = Tensor<D> | number;
@@ -8,19 +9,9 @@ export type Operand<D extends DType = 'f32'> = Tensor<D> | number;
 /** Both operands as tensors. A tensor made of a number is disposed by scope(), or collected: it holds one element. */
 function operands<D extends DType>(a: Operand<D>, b: Operand<D>): [Tensor<D>, Tensor<D>] {
   const dtype = a instanceof Tensor ? a.dtype : b instanceof Tensor ? b.dtype : ('f32' as D);
-  const asTensor = (x: Operand<D>) => (typeof x === 'number' ? new Tensor(native.full([], x, dtype), dtype) : x);
+  const asTensor = (x: Operand<D>) =>
+    typeof x === 'number' ? new Tensor(native.full([], x, dtype), dtype) : x;
   return [asTensor(a), asTensor(b)];
-}
-
-/** Sums a gradient over the axes along which `shape` was broadcast. */
-function unbroadcast(gradient: Tensor, shape: Shape): Tensor {
-  const extra = gradient.rank - shape.length;
-  const axes = gradient.shape.flatMap((extent, axis) =>
-    axis < extra || (shape[axis - extra] === 1 && extent !== 1) ? [axis] : [],
-  );
-  if (axes.length === 0) return gradient;
-  const sum = new Tensor(native.sum(gradient.handle, axes, false), 'f32');
-  return new Tensor(native.reshape(sum.handle, shape), 'f32');
 }
 
 type Operation = 'add' | 'sub' | 'mul' | 'div' | 'pow' | 'maximum' | 'minimum';
@@ -72,25 +63,228 @@ export function mul<D extends DType = 'f32'>(a: Operand<D>, b: Operand<D>): Tens
 /** a / b, elementwise with broadcasting. */
 export function div(a: Operand, b: Operand): Tensor {
   const divisorAndQuotient = (_: Tensor, v: Tensor, y: Tensor) => [v, y] as const;
-  return binary('div', a, b, divisorAndQuotient, (g, [v, y]) => [() => div(g, v), () => neg(div(mul(g, y), v))]);
+  return binary('div', a, b, divisorAndQuotient, (g, [v, y]) => [
+    () => div(g, v),
+    () => neg(div(mul(g, y), v)),
+  ]);
 }
 
-/** a to the power b, elementwise with broadcasting. */
+/** a to the power b, elementwise with broadcasting. The gradient by b is that of positive bases; 0 where a = 0. */
 export function pow(a: Operand, b: Operand): Tensor {
   const all = (u: Tensor, v: Tensor, y: Tensor) => [u, v, y] as const;
   return binary('pow', a, b, all, (g, [u, v, y]) => [
     () => mul(g, mul(v, pow(u, sub(v, 1)))),
-    // 0ᵇ is constant in b > 0, where y·ln 0 would be no number.
-    () => mul(g, where(equal(u, 0), mul(y, 0), mul(y, log(u)))),
+    () => mul(g, where(equal(u, 0), 0, mul(y, log(u)))),
   ]);
 }
 
-/** The larger of a and b, elementwise with broadcasting; equal ones share the gradient. */
+/** The larger of a and b, elementwise with broadcasting, NaN where either is; equal ones share the gradient. */
 export function maximum<D extends DType = 'f32'>(a: Operand<D>, b: Operand<D>): Tensor<D> {
-  return binary('maximum', a, b, (u, v) => [u, v] as const, (g, [u, v]) => shares(g, u, v));
+  const both = (u: Tensor, v: Tensor) => [u, v] as const;
+  return binary('maximum', a, b, both, (g, [u, v]) => [() => mul(g, share(u, v)), () => mul(g, share(v, u))]);
 }
 
-/** The smaller of a and b, elementwise with broadcasting; equal ones share the gradient. */
+/** The smaller of a and b, elementwise with broadcasting, NaN where either is; equal ones share the gradient. */
 export function minimum<D extends DType = 'f32'>(a: Operand<D>, b: Operand<D>): Tensor<D> {
-  return binary('minimum', a, b, (u, v) => [u, v] as const, (g, [u, v]) => shares(g, v, u));
+  const both = (u: Tensor, v: Tensor) => [u, v] as const;
+  return binary('minimum', a, b, both, (g, [u, v]) => [() => mul(g, share(v, u)), () => mul(g, share(u, v))]);
 }
+
+/** 1 where u > v, ½ where they are equal, else 0. */
+function share(u: Tensor, v: Tensor): Tensor {
+  return mul(add(toF32(less(v, u)), toF32(lessEqual(v, u))), 0.5);
+}
+
+function toF32(x: Tensor<DType>): Tensor {
+  return new Tensor(native.cast(x.handle, 'f32'), 'f32');
+}
+
+type UnaryOperation =
+  'neg' | 'exp' | 'log' | 'sqrt' | 'abs' | 'sign' | 'square' | 'reciprocal' | 'relu' | 'sigmoid' | 'tanh';
+
+/** y = f(x), whose derivative needs x. */
+function ofInput(operation: UnaryOperation, x: Tensor, derivative: (g: Tensor, x: Tensor) => Tensor): Tensor {
+  const y = new Tensor(native[operation](handleOf(x)), 'f32');
+  return record(operation, y, [x], [x], (g, [input]) => [derivative(g, input)]);
+}
+
+/** y = f(x), whose derivative needs y. */
+function ofOutput(
+  operation: UnaryOperation,
+  x: Tensor,
+  derivative: (g: Tensor, y: Tensor) => Tensor,
+): Tensor {
+  const y = new Tensor(native[operation](handleOf(x)), 'f32');
+  return record(operation, y, [x], [y], (g, [output]) => [derivative(g, output)]);
+}
+
+/** −x */
+export function neg(x: Tensor): Tensor {
+  return ofInput('neg', x, (g) => neg(g));
+}
+
+/** eˣ */
+export function exp(x: Tensor): Tensor {
+  return ofOutput('exp', x, (g, y) => mul(g, y));
+}
+
+/** The natural logarithm: −∞ at 0, NaN below. */
+export function log(x: Tensor): Tensor {
+  return ofInput('log', x, (g, u) => div(g, u));
+}
+
+/** The square root: NaN below 0. */
+export function sqrt(x: Tensor): Tensor {
+  return ofOutput('sqrt', x, (g, y) => div(mul(g, 0.5), y));
+}
+
+/** |x|; the gradient at 0 is 0. */
+export function abs(x: Tensor): Tensor {
+  return ofInput('abs', x, (g, u) => mul(g, sign(u)));
+}
+
+/** −1, 0 or 1; the gradient is 0. */
+export function sign(x: Tensor): Tensor {
+  return ofInput('sign', x, (g) => mul(g, 0));
+}
+
+/** x² */
+export function square(x: Tensor): Tensor {
+  return ofInput('square', x, (g, u) => mul(mul(g, 2), u));
+}
+
+/** 1/x */
+export function reciprocal(x: Tensor): Tensor {
+  return ofOutput('reciprocal', x, (g, y) => neg(mul(g, square(y))));
+}
+
+/** max(0, x) (Nair and Hinton, 2010); the gradient at 0 is 0. */
+export function relu(x: Tensor): Tensor {
+  return ofOutput('relu', x, (g, y) => new Tensor(native.reluBackward(g.handle, y.handle), 'f32'));
+}
+
+/** 1/(1 + e⁻ˣ) */
+export function sigmoid(x: Tensor): Tensor {
+  return ofOutput('sigmoid', x, (g, y) => mul(g, mul(y, sub(1, y))));
+}
+
+/** The hyperbolic tangent. */
+export function tanh(x: Tensor): Tensor {
+  return ofOutput('tanh', x, (g, y) => mul(g, sub(1, square(y))));
+}
+
+type ComparisonOperation = 'equal' | 'notEqual' | 'less' | 'lessEqual';
+
+function comparison<D extends DType>(
+  operation: ComparisonOperation,
+  left: Operand<D>,
+  right: Operand<D>,
+): Tensor<'u8'> {
+  const [a, b] = operands(left, right);
+  const y = new Tensor(native[operation](handleOf(a), handleOf(b)), 'u8');
+  if (typeof left === 'number') a.dispose();
+  if (typeof right === 'number') b.dispose();
+  return y;
+}
+
+/** 1 where a = b, else 0, with broadcasting; any dtype. */
+export function equal<D extends DType = 'f32'>(a: Operand<D>, b: Operand<D>): Tensor<'u8'> {
+  return comparison('equal', a, b);
+}
+
+/** 1 where a ≠ b, else 0, with broadcasting; any dtype. */
+export function notEqual<D extends DType = 'f32'>(a: Operand<D>, b: Operand<D>): Tensor<'u8'> {
+  return comparison('notEqual', a, b);
+}
+
+/** 1 where a < b, else 0, with broadcasting; any dtype. */
+export function less<D extends DType = 'f32'>(a: Operand<D>, b: Operand<D>): Tensor<'u8'> {
+  return comparison('less', a, b);
+}
+
+/** 1 where a ≤ b, else 0, with broadcasting; any dtype. */
+export function lessEqual<D extends DType = 'f32'>(a: Operand<D>, b: Operand<D>): Tensor<'u8'> {
+  return comparison('lessEqual', a, b);
+}
+
+/** 1 where a > b, else 0, with broadcasting; any dtype. */
+export function greater<D extends DType = 'f32'>(a: Operand<D>, b: Operand<D>): Tensor<'u8'> {
+  return comparison('less', b, a);
+}
+
+/** 1 where a ≥ b, else 0, with broadcasting; any dtype. */
+export function greaterEqual<D extends DType = 'f32'>(a: Operand<D>, b: Operand<D>): Tensor<'u8'> {
+  return comparison('lessEqual', b, a);
+}
+
+/** a where the condition (u8) is not 0, else b; the three broadcast to one shape. */
+export function where(condition: Tensor<'u8'>, a: Operand, b: Operand): Tensor {
+  const [u, v] = operands(a, b);
+  const y = new Tensor(native.where(handleOf(condition), handleOf(u), handleOf(v)), 'f32');
+  if (u.requiresGrad || v.requiresGrad) {
+    const [uShape, vShape] = [u.shape, v.shape];
+    record('where', y, [u, v], [condition], (g, [c], [needU, needV]) => [
+      needU ? unbroadcast(where(c, g, 0), uShape) : null,
+      needV ? unbroadcast(where(c, 0, g), vShape) : null,
+    ]);
+  }
+  if (typeof a === 'number') u.dispose();
+  if (typeof b === 'number') v.dispose();
+  return y;
+}
+
+declare module '../tensor.js' {
+  interface Tensor<D extends DType = 'f32'> {
+    add(other: Operand<D>): Tensor<D>;
+    sub(other: Operand<D>): Tensor<D>;
+    mul(other: Operand<D>): Tensor<D>;
+    div(this: Tensor, other: Operand): Tensor;
+    pow(this: Tensor, exponent: Operand): Tensor;
+    maximum(other: Operand<D>): Tensor<D>;
+    minimum(other: Operand<D>): Tensor<D>;
+    neg(this: Tensor): Tensor;
+    exp(this: Tensor): Tensor;
+    log(this: Tensor): Tensor;
+    sqrt(this: Tensor): Tensor;
+    abs(this: Tensor): Tensor;
+    sign(this: Tensor): Tensor;
+    square(this: Tensor): Tensor;
+    reciprocal(this: Tensor): Tensor;
+    relu(this: Tensor): Tensor;
+    sigmoid(this: Tensor): Tensor;
+    tanh(this: Tensor): Tensor;
+    equal(other: Operand<D>): Tensor<'u8'>;
+    notEqual(other: Operand<D>): Tensor<'u8'>;
+    less(other: Operand<D>): Tensor<'u8'>;
+    lessEqual(other: Operand<D>): Tensor<'u8'>;
+    greater(other: Operand<D>): Tensor<'u8'>;
+    greaterEqual(other: Operand<D>): Tensor<'u8'>;
+  }
+}
+
+defineMethods({
+  add,
+  sub,
+  mul,
+  div,
+  pow,
+  maximum,
+  minimum,
+  neg,
+  exp,
+  log,
+  sqrt,
+  abs,
+  sign,
+  square,
+  reciprocal,
+  relu,
+  sigmoid,
+  tanh,
+  equal,
+  notEqual,
+  less,
+  lessEqual,
+  greater,
+  greaterEqual,
+});

@@ -58,12 +58,13 @@ struct Compare {
   void run() const;
 };
 
-/// y[i] = condition[i] ? a[i] : b[i]
+/// y[r, c] = condition[r, c] ? a[r, c] : b[r, c]
 struct Select {
   const uint8_t* condition;
   const float *a, *b;
   float* y;
-  int64_t n;
+  int64_t rows, columns;
+  OperandSteps conditionSteps, aSteps, bSteps;
   template <class Vec>
   void run() const;
 };
@@ -182,7 +183,13 @@ void Compare<Element>::run() const {
 
 template <class Vec>
 void Select::run() const {
-  for (int64_t i = 0; i < n; ++i) y[i] = condition[i] ? a[i] : b[i];
+  for (int64_t r = 0; r < rows; ++r) {
+    const uint8_t* which = condition + r * conditionSteps.row;
+    const float *u = a + r * aSteps.row, *v = b + r * bSteps.row;
+    float* out = y + r * columns;
+    for (int64_t c = 0; c < columns; ++c)
+      out[c] = which[c * conditionSteps.column] ? u[c * aSteps.column] : v[c * bSteps.column];
+  }
 }
 
 template void Unary::run<STRIATE_VEC>() const;

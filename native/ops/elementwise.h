@@ -4,7 +4,7 @@
 #include "kernels/elementwise.h"
 
 #include <algorithm>
-#include <functional>
+#include <array>
 #include <string>
 
 #include "ops/operation.h"
@@ -27,65 +27,72 @@ inline Shape broadcastShape(const char* operation, const Shape& a, const Shape& 
   return shape;
 }
 
-/// A broadcast as nested loops: axes over which both operands keep their way of advancing are merged; the last two are
-/// a kernel's rows and columns.
+/// A broadcast of some operands as nested loops: axes over which all of them keep their way of advancing are merged; the
+/// last two are a kernel's rows and columns.
+template <size_t operands>
 class BroadcastLoops {
  public:
-  BroadcastLoops(const Shape& out, const Shape& a, const Shape& b) {
-    Axis merged[Shape::maxRank + 2];
-    int count = 0;
-    int64_t aStep = 1, bStep = 1;
+  BroadcastLoops(const Shape& out, const std::array<Shape, operands>& shapes) {
+    std::array<int64_t, operands> dense;
+    dense.fill(1);
     for (int axis = out.rank() - 1; axis >= 0; --axis) {
-      const int fromA = axis - (out.rank() - a.rank()), fromB = axis - (out.rank() - b.rank());
-      const int64_t u = fromA < 0 ? 1 : a[fromA], v = fromB < 0 ? 1 : b[fromB], n = out[axis];
-      if (n != 1) {
-        const Axis next{n, u == 1 ? 0 : aStep, v == 1 ? 0 : bStep};
-        Axis* inner = count ? &merged[count - 1] : nullptr;
-        if (inner && next.a == inner->a * inner->n && next.b == inner->b * inner->n) {
-          inner->n *= n;
-        } else {
-          merged[count++] = next;
-        }
+      Axis next{out[axis], {}};
+      for (size_t i = 0; i < operands; ++i) {
+        const int own = axis - (out.rank() - shapes[i].rank());
+        const int64_t extent = own < 0 ? 1 : shapes[i][own];
+        next.steps[i] = extent == 1 ? 0 : dense[i];
+        dense[i] *= extent;
       }
-      aStep *= u;
-      bStep *= v;
-    }
-    columns_ = count > 0 ? merged[0] : Axis{1, 0, 0};
-    rows_ = count > 1 ? merged[1] : Axis{1, 0, 0};
-    for (int i = 2; i < count; ++i) {
-      outer_[outerCount_++] = merged[i];
-      blocks_ *= merged[i].n;
+      if (next.n == 1) continue;
+      if (count_ > 0 && continues(axes_[count_ - 1], next)) {
+        axes_[count_ - 1].n *= next.n;
+      } else {
+        axes_[count_++] = next;
+      }
     }
   }
 
-  int64_t columns() const { return columns_.n; }
-  OperandSteps aSteps() const { return {rows_.a, columns_.a}; }
-  OperandSteps bSteps() const { return {rows_.b, columns_.b}; }
+  int64_t columns() const { return axes_[0].n; }
+  OperandSteps steps(size_t operand) const { return {axes_[1].steps[operand], axes_[0].steps[operand]}; }
 
-  /// Calls work(aOffset, bOffset, yOffset, rows) for pieces of some elementGrain elements, in parallel.
+  /// Calls work(offsets of the operands, offset of the result, rows) for pieces of some elementGrain elements, in
+  /// parallel.
   template <class Work>
   void parallel(const Work& work) const {
-    const int64_t rowsAtOnce = std::max<int64_t>(1, elementGrain / std::max<int64_t>(1, columns_.n));
-    const int64_t cuts = (rows_.n + rowsAtOnce - 1) / rowsAtOnce;
-    parallelFor(blocks_ * cuts, [&](int64_t piece) {
-      const int64_t block = piece / cuts, row = piece % cuts * rowsAtOnce;
-      int64_t a = row * rows_.a, b = row * rows_.b, rest = block;
-      for (int i = 0; i < outerCount_; ++i) {
-        a += rest % outer_[i].n * outer_[i].a;
-        b += rest % outer_[i].n * outer_[i].b;
-        rest /= outer_[i].n;
+    const Axis &columns = axes_[0], &rows = axes_[1];
+    int64_t blocks = 1;
+    for (int i = 2; i < count_; ++i) blocks *= axes_[i].n;
+    const int64_t atOnce = std::max<int64_t>(1, elementGrain / std::max<int64_t>(1, columns.n));
+    const int64_t cuts = (rows.n + atOnce - 1) / atOnce;
+    parallelFor(blocks * cuts, [&](int64_t piece) {
+      const int64_t block = piece / cuts, row = piece % cuts * atOnce;
+      std::array<int64_t, operands> offsets;
+      for (size_t k = 0; k < operands; ++k) {
+        offsets[k] = row * rows.steps[k];
+        int64_t rest = block;
+        for (int i = 2; i < count_; ++i) {
+          offsets[k] += rest % axes_[i].n * axes_[i].steps[k];
+          rest /= axes_[i].n;
+        }
       }
-      work(a, b, (block * rows_.n + row) * columns_.n, std::min(rowsAtOnce, rows_.n - row));
+      work(offsets, (block * rows.n + row) * columns.n, std::min(atOnce, rows.n - row));
     });
   }
 
  private:
   struct Axis {
-    int64_t n, a, b;
+    int64_t n = 1;
+    std::array<int64_t, operands> steps{};
   };
-  Axis columns_{}, rows_{}, outer_[Shape::maxRank]{};
-  int outerCount_ = 0;
-  int64_t blocks_ = 1;
+
+  static bool continues(const Axis& inner, const Axis& outer) {
+    for (size_t i = 0; i < operands; ++i)
+      if (outer.steps[i] != inner.steps[i] * inner.n) return false;
+    return true;
+  }
+
+  Axis axes_[Shape::maxRank + 2];  // the innermost first
+  int count_ = 0;
 };
 
 inline Tensor unary(Stream& stream, const char* operation, UnaryFunction function, const Tensor& x) {
@@ -110,14 +117,14 @@ inline Tensor binary(Stream& stream, const char* operation, BinaryFunction funct
   if (!whole) requireType(operation, "a", a, DType::f32);
   Tensor y(operation, broadcastShape(operation, a.shape, b.shape), a.dtype);
   submit(stream, operation, {a, b}, {y}, [=] {
-    const BroadcastLoops loops(y.shape, a.shape, b.shape);
-    loops.parallel([&](int64_t i, int64_t j, int64_t k, int64_t rows) {
+    const BroadcastLoops<2> loops(y.shape, {a.shape, b.shape});
+    loops.parallel([&](const auto& at, int64_t out, int64_t rows) {
       if (whole) {
-        dispatch(BinaryInt{function, a.i32() + i, b.i32() + j, y.i32() + k, rows, loops.columns(), loops.aSteps(),
-                           loops.bSteps()});
+        dispatch(BinaryInt{function, a.i32() + at[0], b.i32() + at[1], y.i32() + out, rows, loops.columns(),
+                           loops.steps(0), loops.steps(1)});
       } else {
-        dispatch(Binary{function, a.f32() + i, b.f32() + j, y.f32() + k, rows, loops.columns(), loops.aSteps(),
-                        loops.bSteps()});
+        dispatch(Binary{function, a.f32() + at[0], b.f32() + at[1], y.f32() + out, rows, loops.columns(),
+                        loops.steps(0), loops.steps(1)});
       }
     });
   });
@@ -132,12 +139,12 @@ inline Tensor compare(Stream& stream, const char* operation, Comparison comparis
                     ", wants one dtype; cast one of them");
   Tensor y(operation, broadcastShape(operation, a.shape, b.shape), DType::u8);
   submit(stream, operation, {a, b}, {y}, [=] {
-    const BroadcastLoops loops(y.shape, a.shape, b.shape);
+    const BroadcastLoops<2> loops(y.shape, {a.shape, b.shape});
     const auto run = [&](const auto* u, const auto* v) {
       using Element = std::remove_cvref_t<decltype(*u)>;
-      loops.parallel([&](int64_t i, int64_t j, int64_t k, int64_t rows) {
-        dispatch(Compare<Element>{comparison, u + i, v + j, y.u8() + k, rows, loops.columns(), loops.aSteps(),
-                                  loops.bSteps()});
+      loops.parallel([&](const auto& at, int64_t out, int64_t rows) {
+        dispatch(Compare<Element>{comparison, u + at[0], v + at[1], y.u8() + out, rows, loops.columns(),
+                                  loops.steps(0), loops.steps(1)});
       });
     };
     switch (a.dtype) {
@@ -149,17 +156,17 @@ inline Tensor compare(Stream& stream, const char* operation, Comparison comparis
   return y;
 }
 
-/// condition ? a : b for three tensors of one shape.
+/// condition ? a : b, broadcast to one shape.
 inline Tensor where(Stream& stream, const Tensor& condition, const Tensor& a, const Tensor& b) {
   requireType("where", "condition", condition, DType::u8);
   requireType("where", "a", a, DType::f32);
   requireType("where", "b", b, DType::f32);
-  requireShape("where", "a", a, condition.shape);
-  requireShape("where", "b", b, condition.shape);
-  Tensor y("where", a.shape, DType::f32);
+  Tensor y("where", broadcastShape("where", broadcastShape("where", condition.shape, a.shape), b.shape), DType::f32);
   submit(stream, "where", {condition, a, b}, {y}, [=] {
-    parallelRanges(y.elements(), elementGrain, [&](int64_t from, int64_t to) {
-      dispatch(Select{condition.u8() + from, a.f32() + from, b.f32() + from, y.f32() + from, to - from});
+    const BroadcastLoops<3> loops(y.shape, {condition.shape, a.shape, b.shape});
+    loops.parallel([&](const auto& at, int64_t out, int64_t rows) {
+      dispatch(Select{condition.u8() + at[0], a.f32() + at[1], b.f32() + at[2], y.f32() + out, rows, loops.columns(),
+                      loops.steps(0), loops.steps(1), loops.steps(2)});
     });
   });
   return y;

@@ -1,0 +1,5 @@
+export { TensorDataset, type Batch, type Dataset } from './dataset.js';
+export { digits } from './digits.js';
+export { parseIdx, readIdx, type Idx, type IdxType } from './idx.js';
+export { DataLoader, type DataLoaderOptions } from './loader.js';
+export { idxDataset, mnist, type Split } from './mnist.js';

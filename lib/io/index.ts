@@ -1,0 +1,1 @@
+export { loadSafetensors, readSafetensors, saveSafetensors, type Safetensors } from './safetensors.js';

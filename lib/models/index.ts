@@ -1,0 +1,1 @@
+export { lenet5, type LeNet5Options } from './lenet.js';

@@ -1,0 +1,45 @@
+import { uniform } from '../ops/creation.js';
+import { conv2d, type Conv2dOptions } from '../ops/conv.js';
+import { pair } from '../ops/pair.js';
+import type { Tensor } from '../tensor.js';
+import { Module, Parameter } from './module.js';
+
+export interface Conv2dLayerOptions extends Omit<Conv2dOptions, 'relu'> {
+  /** Whether a bias is added to each output channel. Default: true. */
+  bias?: boolean;
+}
+
+/**
+ * 2-D convolution of [N, H, W, inChannels] to [N, OH, OW, outChannels]; see ops.conv2d for the formula.
+ *
+ * Weights [KH, KW, inChannels/groups, outChannels] and bias start uniform in ±1/√(KH·KW·inChannels/groups), as in
+ * PyTorch.
+ */
+export class Conv2d extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+  readonly options: Conv2dOptions;
+
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: number | readonly [number, number],
+    { bias = true, ...options }: Conv2dLayerOptions = {},
+  ) {
+    super();
+    const [height, width] = pair('Conv2d', 'kernelSize', kernelSize);
+    const inGroup = inChannels / (options.groups ?? 1);
+    const bound = 1 / Math.sqrt(height * width * inGroup);
+    this.weight = new Parameter(uniform([height, width, inGroup, outChannels], -bound, bound));
+    this.bias = bias ? new Parameter(uniform([outChannels], -bound, bound)) : null;
+    this.options = options;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return conv2d(x, this.weight, this.bias, this.options);
+  }
+
+  override forwardRelu(x: Tensor): Tensor {
+    return conv2d(x, this.weight, this.bias, { ...this.options, relu: true });
+  }
+}

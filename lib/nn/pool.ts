@@ -1,0 +1,36 @@
+import type { Pair } from '../ops/pair.js';
+import { avgPool2d, maxPool2d, type AvgPoolOptions, type MaxPoolOptions } from '../ops/pool.js';
+import type { Tensor } from '../tensor.js';
+import { Module } from './module.js';
+
+/** The largest value of each window; see ops.maxPool2d. The stride is the kernel's size unless given. */
+export class MaxPool2d extends Module {
+  readonly kernelSize: Pair;
+  readonly options: MaxPoolOptions;
+
+  constructor(kernelSize: Pair, options: MaxPoolOptions = {}) {
+    super();
+    this.kernelSize = kernelSize;
+    this.options = options;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return maxPool2d(x, this.kernelSize, this.options);
+  }
+}
+
+/** The mean of each window; see ops.avgPool2d. The stride is the kernel's size unless given. */
+export class AvgPool2d extends Module {
+  readonly kernelSize: Pair;
+  readonly options: AvgPoolOptions;
+
+  constructor(kernelSize: Pair, options: AvgPoolOptions = {}) {
+    super();
+    this.kernelSize = kernelSize;
+    this.options = options;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return avgPool2d(x, this.kernelSize, this.options);
+  }
+}

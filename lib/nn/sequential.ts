@@ -1,0 +1,51 @@
+import type { Tensor } from '../tensor.js';
+import { ReLU } from './activation.js';
+import { Module } from './module.js';
+
+/**
+ * Modules one after the other. Named '0', '1', … or, given an object, by its keys.
+ *
+ * A layer that can do ReLU in its own pass does so where a ReLU follows. Intermediate results are disposed on the way;
+ * one that a layer of yours wants to hold on to is saved by keep().
+ */
+export class Sequential extends Module {
+  readonly #layers: [name: string, module: Module][];
+
+  constructor(...layers: Module[] | [Record<string, Module>]) {
+    super();
+    const [first] = layers;
+    const named = layers.length === 1 && first !== undefined && !(first instanceof Module) ? first : layers;
+    this.#layers = Object.entries(named);
+    for (const [name, layer] of this.#layers) {
+      if (!(layer instanceof Module)) throw new TypeError(`Sequential: layer ${name} is no Module`);
+    }
+  }
+
+  override *children(): Generator<[name: string, module: Module]> {
+    yield* this.#layers;
+  }
+
+  override forward(x: Tensor): Tensor {
+    let current = x;
+    for (let i = 0; i < this.#layers.length; i++) {
+      const layer = this.at(i);
+      const fused = layer.forwardRelu && this.#layers[i + 1]?.[1] instanceof ReLU;
+      const next = fused && layer.forwardRelu ? layer.forwardRelu(current) : layer.forward(current);
+      if (fused) i++;
+      if (current !== x && current !== next && !current.kept) current.dispose();
+      current = next;
+    }
+    return current;
+  }
+
+  get length(): number {
+    return this.#layers.length;
+  }
+
+  /** The i-th layer. */
+  at(i: number): Module {
+    const layer = this.#layers.at(i);
+    if (!layer) throw new RangeError(`Sequential: there is no layer ${i} among ${this.#layers.length}`);
+    return layer[1];
+  }
+}

@@ -1,0 +1,84 @@
+import { record } from '../autograd.js';
+import { native } from '../native.js';
+import { handleOf, Tensor } from '../tensor.js';
+import { pair } from './pair.js';
+
+/** Zeros around an image: the same on all sides, [height, width], [top, bottom, left, right], 'same' or 'valid'. */
+export type Padding =
+  number | readonly [number, number] | readonly [number, number, number, number] | 'same' | 'valid';
+
+export interface Conv2dOptions {
+  /** Step of the kernel; a number or [height, width]. Default: 1. */
+  stride?: number | readonly [number, number];
+  /** Default: 0. 'same' keeps height and width, needs stride 1 and, as in PyTorch, pads right and bottom more. */
+  padding?: Padding;
+  /** Distance between the kernel's taps. Default: 1. */
+  dilation?: number | readonly [number, number];
+  /** Parts into which channels are divided, each with kernels of its own. Default: 1. */
+  groups?: number;
+  /** Applies ReLU in the same pass. Default: false. */
+  relu?: boolean;
+}
+
+/** [top, bottom, left, right] */
+function paddingOf(
+  padding: Padding,
+  kernel: readonly number[],
+  stride: number[],
+  dilation: number[],
+): number[] {
+  if (padding === 'valid') return [0, 0, 0, 0];
+  if (padding === 'same') {
+    if (stride.some((step) => step !== 1)) {
+      throw new RangeError(`conv2d: padding 'same' wants stride 1, got [${stride.join(', ')}]`);
+    }
+    return [0, 1].flatMap((axis) => {
+      const total = (dilation[axis] ?? 1) * ((kernel[axis] ?? 1) - 1);
+      return [Math.floor(total / 2), Math.ceil(total / 2)];
+    });
+  }
+  if (Array.isArray(padding) && padding.length === 4) return [...(padding as readonly number[])];
+  const [height, width] = pair('conv2d', 'padding', padding as number | readonly [number, number]);
+  return [height, height, width, width];
+}
+
+/**
+ * 2-D convolution (cross-correlation, as the field calls it): y[n, i, j, k] = bias[k] + Σ_{u,v,c}
+ * x[n, i·stride + u·dilation − padding, j·stride + v·dilation − padding, c]·weight[u, v, c, k].
+ *
+ * @param x images [N, H, W, C]
+ * @param weight kernels [KH, KW, C/groups, K]
+ * @param bias [K], or null
+ * @returns [N, OH, OW, K] with OH = ⌊(H + padding − dilation·(KH − 1) − 1)/stride⌋ + 1, and OW likewise
+ * @throws RangeError where shapes do not fit or the kernel does not fit into the padded image
+ */
+export function conv2d(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: Conv2dOptions = {},
+): Tensor {
+  const { groups = 1, relu = false } = options;
+  const stride = pair('conv2d', 'stride', options.stride ?? 1);
+  const dilation = pair('conv2d', 'dilation', options.dilation ?? 1);
+  const given = options.padding ?? 0;
+  const kernel = given === 'same' ? weight.shape : [];
+  const padding = paddingOf(given, kernel, stride, dilation);
+  const moves = [stride, padding, dilation, groups] as const;
+  const biasHandle = bias === null ? null : handleOf(bias);
+  const y = new Tensor(native.conv2d(handleOf(x), handleOf(weight), biasHandle, ...moves, relu), 'f32');
+  const inputs = bias ? [x, weight, bias] : [x, weight];
+  if (!inputs.some((input) => input.requiresGrad)) return y;
+  const [xShape, weightShape] = [x.shape, weight.shape];
+  const saved = relu ? ([x, weight, y] as const) : ([x, weight] as const);
+  return record('conv2d', y, inputs, saved, (g, [image, kernels, out], [needX, needWeight, needBias]) => {
+    const dy = out ? new Tensor(native.reluBackward(g.handle, out.handle), 'f32') : g;
+    const byX = () => native.conv2dByInput(dy.handle, kernels.handle, xShape, ...moves);
+    const byWeight = () => native.conv2dByWeight(dy.handle, image.handle, weightShape, ...moves);
+    return [
+      needX ? new Tensor(byX(), 'f32') : null,
+      needWeight ? new Tensor(byWeight(), 'f32') : null,
+      needBias ? new Tensor(native.sum(dy.handle, [0, 1, 2], false), 'f32') : null,
+    ];
+  });
+}

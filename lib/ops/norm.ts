@@ -1,0 +1,72 @@
+import { record } from '../autograd.js';
+import { native } from '../native.js';
+import { handleOf, Tensor } from '../tensor.js';
+
+export interface BatchNormOptions {
+  /** A factor for each channel, [C]. Default: 1. */
+  weight?: Tensor | null | undefined;
+  /** A summand for each channel, [C]. Default: 0. */
+  bias?: Tensor | null | undefined;
+  /** The running mean, [C]; changed in place in training, used and required otherwise. */
+  runningMean?: Tensor | null | undefined;
+  /** The running variance, [C]; as `runningMean`. */
+  runningVar?: Tensor | null | undefined;
+  /** Whether to normalize by the statistics of this batch and move the running ones. Default: false. */
+  training?: boolean | undefined;
+  /** How far the running statistics move to those of the batch, from 0 to 1. Default: 0.1. */
+  momentum?: number | undefined;
+  /** Added to the variance. Default: 1e-5. */
+  eps?: number | undefined;
+  /** Whether max(0, ·) is taken of the result in the same pass. Default: false. */
+  relu?: boolean | undefined;
+}
+
+const handleOrNull = (x: Tensor | null | undefined) => (x == null ? null : handleOf(x));
+
+/**
+ * Batch normalization (Ioffe and Szegedy, 2015) of [N, C], [N, L, C] or [N, H, W, C]: for each channel
+ * y = (x − mean) / √(variance + eps) · weight + bias, and max(0, ·) of that with `relu`.
+ *
+ * In training, mean and (biased) variance are those of the batch over all axes but the last, and the running statistics
+ * move in place: running = (1 − momentum)·running + momentum·batch, with the unbiased variance. Otherwise mean and
+ * variance are the running ones.
+ *
+ * @throws RangeError for shapes that do not fit, and in training for fewer than two values per channel; TypeError for
+ * what is no f32 tensor.
+ */
+export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
+  const { weight, bias, runningMean, runningVar } = options;
+  const { training = false, momentum = 0.1, eps = 1e-5, relu = false } = options;
+  const affine = [handleOrNull(weight), handleOrNull(bias)] as const;
+  let handles;
+  if (training) {
+    const running = [handleOrNull(runningMean), handleOrNull(runningVar)] as const;
+    handles = native.batchNorm(handleOf(x), ...affine, ...running, momentum, eps, relu);
+    if (runningMean) runningMean.versions.changes++;
+    if (runningVar) runningVar.versions.changes++;
+  } else if (runningMean && runningVar) {
+    const running = [handleOf(runningMean), handleOf(runningVar)] as const;
+    handles = native.batchNormInference(handleOf(x), ...affine, ...running, eps, relu);
+  } else {
+    throw new TypeError('batchNorm: wants runningMean and runningVar, but in training');
+  }
+  const y = new Tensor(handles[0], 'f32');
+  const statistics = new Tensor(handles[1], 'f32');
+  const inputs = [x, weight, bias].filter((input) => input != null);
+  // x stands for a parameter that is not there.
+  record('batchNorm', y, inputs, [x, statistics, weight ?? x, bias ?? x], (g, [input, made, w, b]) => {
+    const gradients = native.batchNormBackward(
+      g.handle,
+      input.handle,
+      weight ? w.handle : null,
+      bias ? b.handle : null,
+      made.handle,
+      relu,
+      training,
+    );
+    const wanted = [true, weight != null, bias != null];
+    return gradients.map((handle) => new Tensor(handle, 'f32')).filter((_, i) => wanted[i]);
+  });
+  statistics.dispose();
+  return y;
+}

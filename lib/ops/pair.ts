@@ -1,0 +1,25 @@
+/** A number for both axes of an image, or [height, width]. */
+export type Pair = number | readonly [number, number];
+
+/**
+ * [height, width] of an option that accepts one number for both. Ranges are checked by the native side, which knows
+ * what each option may be.
+ *
+ * @throws TypeError, naming operation and argument, for what is neither a number nor two of them.
+ */
+export function pair(operation: string, name: string, value: Pair): [number, number] {
+  if (typeof value === 'number') return [value, value];
+  const items: readonly unknown[] = Array.isArray(value) ? value : [];
+  if (items.length === 2) {
+    const [height, width] = items;
+    if (typeof height === 'number' && typeof width === 'number') return [height, width];
+  }
+  throw new TypeError(`${operation}: ${name} is ${describe(value)}, wants a number or [height, width]`);
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((item) => describe(item)).join(', ')}]`;
+  if (typeof value === 'string') return `'${value}'`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return typeof value === 'function' ? 'a function' : String(value);
+}

@@ -1,0 +1,69 @@
+import { native } from '../native.js';
+import { handleOf, type Tensor } from '../tensor.js';
+import { Optimizer, requireFlag, requireNumber, type Step } from './optimizer.js';
+
+export interface SGDOptions {
+  /** The learning rate. Default: 1e-3. */
+  readonly lr?: number;
+  /** How much of the velocity stays from step to step. Default: 0, which needs no velocity. */
+  readonly momentum?: number;
+  /** How much of the gradient does not go into the velocity. Default: 0. */
+  readonly dampening?: number;
+  /** λ of a penalty λ/2·‖p‖² on the parameters. Default: 0. */
+  readonly weightDecay?: number;
+  /** Whether the gradient is followed beyond the velocity's next move; wants momentum, no dampening. Default: false. */
+  readonly nesterov?: boolean;
+}
+
+/**
+ * Stochastic gradient descent, with momentum after Sutskever et al., "On the importance of initialization and momentum
+ * in deep learning" (2013), in PyTorch's form. Where g is a parameter's gradient,
+ *
+ *     g ← g + weightDecay·p
+ *     v ← momentum·v + (1 − dampening)·g      (v ← g in the first step)
+ *     p ← p − lr·v                            (p − lr·(g + momentum·v) with nesterov)
+ *
+ * @throws TypeError or RangeError for options out of range, and parameters that are no f32 tensors, the results of
+ *   operations, none, or one twice
+ */
+export class SGD extends Optimizer<Required<SGDOptions>, 'velocity'> {
+  constructor(
+    parameters: Iterable<Tensor>,
+    { lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false }: SGDOptions = {},
+  ) {
+    super(parameters, { lr, momentum, dampening, weightDecay, nesterov });
+  }
+
+  protected override checkOptions(options: Required<SGDOptions>): void {
+    const { lr, momentum, dampening, weightDecay, nesterov } = options;
+    requireNumber('SGD: lr', lr, 0);
+    requireNumber('SGD: momentum', momentum, 0);
+    requireNumber('SGD: dampening', dampening);
+    requireNumber('SGD: weightDecay', weightDecay, 0);
+    requireFlag('SGD: nesterov', nesterov);
+    if (nesterov && (momentum === 0 || dampening !== 0)) {
+      throw new RangeError(
+        `SGD: nesterov wants momentum above 0 and dampening 0, got ${momentum} and ${dampening}`,
+      );
+    }
+  }
+
+  protected override stateNames({ momentum }: Required<SGDOptions>): readonly 'velocity'[] {
+    return momentum === 0 ? [] : ['velocity'];
+  }
+
+  protected override update(step: Step<'velocity'>, options: Required<SGDOptions>): void {
+    const { lr, momentum, dampening, weightDecay, nesterov } = options;
+    native.sgd(
+      step.parameters.map(handleOf),
+      step.gradients.map(handleOf),
+      (step.state.get('velocity') ?? []).map(handleOf),
+      lr,
+      momentum,
+      dampening,
+      weightDecay,
+      nesterov,
+      step.number === 1,
+    );
+  }
+}

@@ -1,0 +1,50 @@
+#include "ops/conv.h"
+
+#include "binding/call.h"
+
+namespace striate {
+namespace {
+
+/// `count` whole numbers from `least` on, small enough that sums and products of two stay in 64 bits.
+std::vector<int64_t> sizes(const Call& call, size_t index, const char* argument, size_t count, int64_t least) {
+  const std::vector<int64_t> list = call.integers(index, argument);
+  if (list.size() != count)
+    throw RangeError(std::string(call.operation()) + ": " + argument + " has " + std::to_string(list.size()) +
+                     " elements, wants " + std::to_string(count));
+  for (const int64_t size : list)
+    if (size < least || size > INT32_MAX)
+      throw RangeError(std::string(call.operation()) + ": " + argument + " is " + std::to_string(size) +
+                       ", wants a whole number from " + std::to_string(least) + " on, below 2^31");
+  return list;
+}
+
+/// Stride, padding and dilation in arguments from `first` on.
+WindowMoves moves(const Call& call, size_t first) {
+  const auto stride = sizes(call, first, "stride", 2, 1);
+  const auto padding = sizes(call, first + 1, "padding", 4, 0);
+  const auto dilation = sizes(call, first + 2, "dilation", 2, 1);
+  return {stride[0],  stride[1],  padding[0],  padding[1],
+          padding[2], padding[3], dilation[0], dilation[1]};
+}
+
+Export exports[] = {
+    {"conv2d",
+     [](Call& call) {
+       return call.give(conv2d(call.stream(), call.tensor(0, "input"), call.tensor(1, "weight"),
+                               call.tensorOrNull(2, "bias"), moves(call, 3), call.size(6, "groups"),
+                               call.flag(7, "relu")));
+     }},
+    {"conv2dByInput",
+     [](Call& call) {
+       return call.give(conv2dByInput(call.stream(), call.tensor(0, "gradient"), call.tensor(1, "weight"),
+                                      call.shape(2, "inputShape"), moves(call, 3), call.size(6, "groups")));
+     }},
+    {"conv2dByWeight",
+     [](Call& call) {
+       return call.give(conv2dByWeight(call.stream(), call.tensor(0, "gradient"), call.tensor(1, "input"),
+                                       call.shape(2, "weightShape"), moves(call, 3), call.size(6, "groups")));
+     }},
+};
+
+}  // namespace
+}  // namespace striate

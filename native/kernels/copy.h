@@ -1,0 +1,174 @@
+// Elements moved, and left as they are: copies between strided blocks, rows picked by index and added back.
+#pragma once
+
+#include <cstddef>
+
+#include "kernels/kernel.h"
+
+namespace striate {
+
+/// An axis of a copy: its extent, and by how many elements source and result advance along it. A source that
+/// stands still is repeated.
+struct CopyAxis {
+  int64_t n = 1, x = 0, y = 0;
+};
+
+/// The loops of a copy, from the outermost in: blocks over the outer axes, then rows and columns.
+struct CopyLoops {
+  static constexpr int maxOuter = 8;
+  CopyAxis outer[maxOuter];
+  int outerCount = 0;
+  CopyAxis rows, columns;
+};
+
+/// Copies a range of blocks, rows and columns; elements of `size` bytes, 1 or 4.
+template <int size>
+struct CopyBlocks {
+  const CopyLoops* loops;
+  const std::byte* x;
+  std::byte* y;
+  int64_t fromBlock, toBlock, fromRow, toRow, fromColumn, toColumn;
+  template <class Vec>
+  void run() const;
+};
+
+/// Row r of y = row indices[r] of x; every index is one of x's rows.
+struct GatherRows {
+  const int32_t* indices;
+  const std::byte* x;
+  std::byte* y;
+  int64_t rows, rowBytes;
+  template <class Vec>
+  void run() const;
+};
+
+/// Row r of y = the sum of the rows order[k] of x, for k from offsets[r] to offsets[r + 1], in that order;
+/// columns [fromColumn, toColumn) of `columns`.
+struct SumRows {
+  const int64_t *order, *offsets;
+  const float* x;
+  float* y;
+  int64_t fromRow, toRow, columns, fromColumn, toColumn;
+  template <class Vec>
+  void run() const;
+};
+
+}  // namespace striate
+
+#ifdef STRIATE_VEC
+#include <string.h>
+
+#include "kernels/math.h"
+
+namespace striate {
+
+/// Rows that lie along the source's memory become columns. Through a tile as wide as a cache line, so that
+/// source and result are both touched by whole lines.
+template <class Vec, int size>
+void copyTransposed(const std::byte* x, std::byte* y, int64_t rows, int64_t columns, int64_t xColumn,
+                    int64_t yRow) {
+  constexpr int side = 64 / size;
+  std::byte tile[side * side * size];
+  for (int64_t r0 = 0; r0 < rows; r0 += side) {
+    for (int64_t c0 = 0; c0 < columns; c0 += side) {
+      const std::byte* from = x + (r0 + c0 * xColumn) * size;
+      std::byte* to = y + (r0 * yRow + c0) * size;
+      const int64_t height = rows - r0, width = columns - c0;
+      if (height >= side && width >= side) {
+        for (int c = 0; c < side; ++c)
+          ::memcpy(tile + c * side * size, from + c * xColumn * size, side * size);
+        for (int r = 0; r < side; ++r)
+          for (int c = 0; c < side; ++c)
+            ::memcpy(to + (r * yRow + c) * size, tile + (c * side + r) * size, size);
+      } else {
+        for (int64_t r = 0; r < (height < side ? height : side); ++r)
+          for (int64_t c = 0; c < (width < side ? width : side); ++c)
+            ::memcpy(to + (r * yRow + c) * size, from + (r + c * xColumn) * size, size);
+      }
+    }
+  }
+}
+
+/// One block, by the way in which source and result advance along its columns.
+template <class Vec, int size>
+void copyBlock(const std::byte* x, std::byte* y, const CopyAxis& rows, const CopyAxis& columns,
+               int64_t height, int64_t width) {
+  if (columns.x == 1 && columns.y == 1) {
+    for (int64_t r = 0; r < height; ++r)
+      ::memcpy(y + r * rows.y * size, x + r * rows.x * size, static_cast<size_t>(width * size));
+  } else if (columns.x == 0 && columns.y == 1) {
+    for (int64_t r = 0; r < height; ++r) {
+      std::byte element[size];
+      ::memcpy(element, x + r * rows.x * size, size);
+      std::byte* to = y + r * rows.y * size;
+      for (int64_t c = 0; c < width; ++c) ::memcpy(to + c * size, element, size);
+    }
+  } else if (rows.x == 1 && columns.y == 1) {
+    copyTransposed<Vec, size>(x, y, height, width, columns.x, rows.y);
+  } else {
+    for (int64_t r = 0; r < height; ++r)
+      for (int64_t c = 0; c < width; ++c)
+        ::memcpy(y + (r * rows.y + c * columns.y) * size, x + (r * rows.x + c * columns.x) * size, size);
+  }
+}
+
+template <int size>
+template <class Vec>
+void CopyBlocks<size>::run() const {
+  const CopyAxis &rows = loops->rows, &columns = loops->columns;
+  int64_t at[CopyLoops::maxOuter];
+  int64_t xOffset = fromRow * rows.x + fromColumn * columns.x,
+          yOffset = fromRow * rows.y + fromColumn * columns.y;
+  int64_t rest = fromBlock;
+  for (int i = loops->outerCount - 1; i >= 0; --i) {
+    at[i] = rest % loops->outer[i].n;
+    rest /= loops->outer[i].n;
+    xOffset += at[i] * loops->outer[i].x;
+    yOffset += at[i] * loops->outer[i].y;
+  }
+  for (int64_t block = fromBlock; block < toBlock; ++block) {
+    copyBlock<Vec, size>(x + xOffset * size, y + yOffset * size, rows, columns, toRow - fromRow,
+                         toColumn - fromColumn);
+    for (int i = loops->outerCount - 1; i >= 0; --i) {
+      const CopyAxis& axis = loops->outer[i];
+      xOffset += axis.x;
+      yOffset += axis.y;
+      if (++at[i] < axis.n) break;
+      at[i] = 0;
+      xOffset -= axis.n * axis.x;
+      yOffset -= axis.n * axis.y;
+    }
+  }
+}
+
+template <class Vec>
+void GatherRows::run() const {
+  if (rowBytes == 4) {
+    for (int64_t r = 0; r < rows; ++r) ::memcpy(y + r * 4, x + int64_t{indices[r]} * 4, 4);
+  } else {
+    for (int64_t r = 0; r < rows; ++r)
+      ::memcpy(y + r * rowBytes, x + indices[r] * rowBytes, static_cast<size_t>(rowBytes));
+  }
+}
+
+template <class Vec>
+void SumRows::run() const {
+  const int64_t width = toColumn - fromColumn;
+  for (int64_t r = fromRow; r < toRow; ++r) {
+    float* sum = y + r * columns + fromColumn;
+    ::memset(sum, 0, static_cast<size_t>(width) * sizeof(float));
+    for (int64_t k = offsets[r]; k < offsets[r + 1]; ++k) {
+      const float* row = x + order[k] * columns + fromColumn;
+      forVectors<Vec>(
+          width, [&](int64_t i, auto load, auto store) { store(sum + i, load(sum + i) + load(row + i)); });
+    }
+  }
+}
+
+template void CopyBlocks<1>::run<STRIATE_VEC>() const;
+template void CopyBlocks<4>::run<STRIATE_VEC>() const;
+template void GatherRows::run<STRIATE_VEC>() const;
+template void SumRows::run<STRIATE_VEC>() const;
+
+}  // namespace striate
+#endif

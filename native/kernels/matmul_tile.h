@@ -1,0 +1,177 @@
+// The micro-kernel under matrix products and direct convolution: a tile of rows × columns held in registers while a sum
+// runs along their depth. Rows are found through pointers, so that they may be rows of a matrix or pixels of an image.
+#pragma once
+
+#include "kernels/kernel.h"
+
+namespace striate {
+
+/// Columns at which work may be divided: whole panels in every instruction set.
+constexpr int64_t panelColumns = 64;
+
+/// c[r][n] (+)= Σ_d a(r, d)·b(d, n), then bias and ReLU.
+///
+/// The depth is cut into segments of equal length, within which a row's values are `aStep` apart:
+/// a(r, s·length + i) = aRows[r][segments[s] + i·aStep].
+struct TileProduct {
+  const float* const* aRows;
+  float* const* cRows;
+  int64_t rows, columns;
+  const int64_t* segments;
+  int64_t segmentCount, length, aStep;
+  const float* b;
+  int64_t bStep;       ///< from one depth to the next where b is a plain matrix; 0: b is packed by PackPanels
+  int64_t panelDepth;  ///< where packed: the depth of its panels
+  int64_t panelFrom;   ///< and from which depth on this product uses them
+  bool accumulate;     ///< adds to what c holds
+  const float* bias;   ///< by column, or null
+  bool relu;
+  template <class Vec>
+  void run() const;
+};
+
+/// Packs b(d, n) = source[rows[d / rowRun] + (d mod rowRun)·runStep + n·columnStep] into panels of four, two and one vectors
+/// of columns, each with its values in the order of use; columns beyond the last are zero. The packed size is
+/// depth × columns rounded up to panelColumns.
+struct PackPanels {
+  const float* source;
+  const int64_t* rows;
+  int64_t depth, rowRun, runStep, columns, columnStep;
+  float* packed;
+  template <class Vec>
+  void run() const;
+};
+
+/// y[i] = Σ_k blocks[k·stride + i], in the order of k.
+struct SumBlocks {
+  const float* blocks;
+  int64_t count, stride, n;
+  float* y;
+  template <class Vec>
+  void run() const;
+};
+
+}  // namespace striate
+
+#ifdef STRIATE_VEC
+#include "kernels/math.h"
+
+namespace striate {
+
+/// The vectors in the panel that starts `vectors` before the last column.
+template <class Vec>
+constexpr int panelVectors(int64_t vectors) { return vectors >= 4 ? 4 : vectors >= 2 ? 2 : 1; }
+
+template <class Vec, int rows, int vectors>
+void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, int64_t bStep) {
+  const int lastLanes = static_cast<int>(p.columns - column - (vectors - 1) * Vec::size);
+  const bool whole = lastLanes >= Vec::size;
+  const bool partialB = p.bStep != 0 && !whole;
+  Vec sum[rows][vectors];
+  for (int r = 0; r < rows; ++r)
+    for (int v = 0; v < vectors; ++v) sum[r][v] = Vec::broadcast(0.0f);
+
+  for (int64_t s = 0; s < p.segmentCount; ++s) {
+    const float* a[rows];
+    for (int r = 0; r < rows; ++r) a[r] = p.aRows[row + r] + p.segments[s];
+    const auto accumulate = [&](int64_t at, const Vec(&right)[vectors]) {
+      for (int r = 0; r < rows; ++r) {
+        const Vec left = Vec::broadcast(a[r][at]);
+        for (int v = 0; v < vectors; ++v) sum[r][v] = fma(left, right[v], sum[r][v]);
+      }
+    };
+    if (!partialB) {
+      for (int64_t i = 0; i < p.length; ++i, b += bStep) {
+        Vec right[vectors];
+        for (int v = 0; v < vectors; ++v) right[v] = Vec::load(b + v * Vec::size);
+        accumulate(i * p.aStep, right);
+      }
+    } else {
+      for (int64_t i = 0; i < p.length; ++i, b += bStep) {
+        Vec right[vectors];
+        for (int v = 0; v < vectors - 1; ++v) right[v] = Vec::load(b + v * Vec::size);
+        right[vectors - 1] = Vec::loadPartial(b + (vectors - 1) * Vec::size, lastLanes);
+        accumulate(i * p.aStep, right);
+      }
+    }
+  }
+
+  for (int v = 0; v < vectors; ++v) {
+    const int64_t at = column + v * Vec::size;
+    const bool full = v < vectors - 1 || whole;
+    const auto load = [&](const float* from) { return full ? Vec::load(from) : Vec::loadPartial(from, lastLanes); };
+    const Vec bias = p.bias ? load(p.bias + at) : Vec::broadcast(0.0f);
+    for (int r = 0; r < rows; ++r) {
+      float* c = p.cRows[row + r] + at;
+      Vec result = sum[r][v];
+      if (p.accumulate) result = result + load(c);
+      if (p.bias) result = result + bias;
+      if (p.relu) result = max(Vec::broadcast(0.0f), result);
+      full ? result.store(c) : result.storePartial(c, lastLanes);
+    }
+  }
+}
+
+/// Tiles of `rows`, then of half as many for what is left, down to one.
+template <class Vec, int rows, int vectors>
+void tilesFrom(const TileProduct& p, int64_t row, int64_t column, const float* b, int64_t bStep) {
+  for (; row + rows <= p.rows; row += rows) tile<Vec, rows, vectors>(p, row, column, b, bStep);
+  if constexpr (rows > 1) {
+    if (row < p.rows) tilesFrom<Vec, rows / 2, vectors>(p, row, column, b, bStep);
+  }
+}
+
+template <class Vec>
+void TileProduct::run() const {
+  for (int64_t column = 0; column < columns;) {
+    const int vectors = panelVectors<Vec>((columns - column + Vec::size - 1) / Vec::size);
+    const int64_t step = bStep ? bStep : vectors * Vec::size;
+    const float* panel = bStep ? b + column : b + column * panelDepth + panelFrom * step;
+    switch (vectors) {
+      case 4: tilesFrom<Vec, Vec::tileRows[2], 4>(*this, 0, column, panel, step); break;
+      case 2: tilesFrom<Vec, Vec::tileRows[1], 2>(*this, 0, column, panel, step); break;
+      default: tilesFrom<Vec, Vec::tileRows[0], 1>(*this, 0, column, panel, step);
+    }
+    column += vectors * Vec::size;
+  }
+}
+
+template <class Vec>
+void PackPanels::run() const {
+  // Transposed sources are read a cache line at a time.
+  const int64_t atOnce = columnStep == 1 ? 1 : 16;
+  float* panel = packed;
+  for (int64_t column = 0; column < columns;) {
+    const int64_t width = panelVectors<Vec>((columns - column + Vec::size - 1) / Vec::size) * Vec::size;
+    const int64_t used = width < columns - column ? width : columns - column;
+    for (int64_t d = 0; d < depth;) {
+      const int64_t inRun = d % rowRun, left = rowRun - inRun < depth - d ? rowRun - inRun : depth - d;
+      const int64_t count = atOnce < left ? atOnce : left;
+      const float* from = source + rows[d / rowRun] + inRun * runStep + column * columnStep;
+      float* to = panel + d * width;
+      for (int64_t n = 0; n < used; ++n)
+        for (int64_t i = 0; i < count; ++i) to[i * width + n] = from[n * columnStep + i * runStep];
+      for (int64_t i = 0; i < count; ++i)
+        for (int64_t n = used; n < width; ++n) to[i * width + n] = 0.0f;
+      d += count;
+    }
+    panel += depth * width;
+    column += width;
+  }
+}
+
+template <class Vec>
+void SumBlocks::run() const {
+  forVectors<Vec>(n, [&](int64_t i, auto load, auto store) {
+    Vec sum = load(blocks + i);
+    for (int64_t k = 1; k < count; ++k) sum = sum + load(blocks + k * stride + i);
+    store(y + i, sum);
+  });
+}
+
+template void TileProduct::run<STRIATE_VEC>() const;
+template void PackPanels::run<STRIATE_VEC>() const;
+template void SumBlocks::run<STRIATE_VEC>() const;
+
+}  // namespace striate
+#endif

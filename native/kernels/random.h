@@ -1,0 +1,227 @@
+// Random numbers from a counter: Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as
+// easy as 1, 2, 3", 2011). Its block of four words is a function of a 128-bit counter, here (block, stream),
+// and a 64-bit key, the seed. Number 64·g + 16·w + b of a stream is word w of block 16·g + b, so it depends
+// on nothing but its index; and only on IEEE arithmetic without fused products, so all instruction sets give
+// the same bits.
+#pragma once
+
+#include "kernels/kernel.h"
+
+namespace striate {
+
+struct RandomStream {
+  uint64_t seed, stream;
+};
+
+/// Numbers that are drawn at once; kernels start at a multiple of it.
+constexpr int randomGroup = 64;
+
+/// words[16·w + b] = word w of block `block` + b, for b < 16.
+struct RandomWords {
+  RandomStream source;
+  uint64_t block;
+  uint32_t* words;
+  template <class Vec>
+  void run() const;
+};
+
+/// y[i] = low + span·u, u uniform in [0, 1), held within [least, most].
+struct RandomUniform {
+  RandomStream source;
+  int64_t group;
+  float low, span, least, most;
+  float* y;
+  int64_t n;
+  template <class Vec>
+  void run() const;
+};
+
+/// y[i] = mean + deviation·z, z standard normal.
+struct RandomNormal {
+  RandomStream source;
+  int64_t group;
+  float mean, deviation;
+  float* y;
+  int64_t n;
+  template <class Vec>
+  void run() const;
+};
+
+/// y = a permutation of 0 … n − 1, each as likely as any other.
+struct RandomPermutation {
+  RandomStream source;
+  int32_t* y;
+  int64_t n;
+  template <class Vec>
+  void run() const;
+};
+
+/// y[i] = word[i] < threshold ? 0 : scale·x[i]
+struct Dropout {
+  RandomStream source;
+  int64_t group;
+  uint32_t threshold;
+  float scale;
+  const float* x;
+  float* y;
+  int64_t n;
+  template <class Vec>
+  void run() const;
+};
+
+}  // namespace striate
+
+#ifdef STRIATE_VEC
+#include <math.h>
+#include <string.h>
+
+namespace striate {
+
+/// Sixteen blocks from `block` on, as RandomWords lays them out. Loops run across the blocks, for the
+/// compiler to vectorize: the vocabulary has no whole numbers.
+template <class Vec>
+void philox(const RandomStream& source, uint64_t block, uint32_t* words) {
+  constexpr int blocks = randomGroup / 4;
+  uint32_t a[blocks], b[blocks], c[blocks], d[blocks];
+  for (int i = 0; i < blocks; ++i) {
+    const uint64_t counter = block + static_cast<uint64_t>(i);
+    a[i] = static_cast<uint32_t>(counter);
+    b[i] = static_cast<uint32_t>(counter >> 32);
+    c[i] = static_cast<uint32_t>(source.stream);
+    d[i] = static_cast<uint32_t>(source.stream >> 32);
+  }
+  uint32_t key0 = static_cast<uint32_t>(source.seed), key1 = static_cast<uint32_t>(source.seed >> 32);
+  for (int round = 0; round < 10; ++round) {
+    for (int i = 0; i < blocks; ++i) {
+      const uint64_t p = uint64_t{0xD2511F53u} * a[i], q = uint64_t{0xCD9E8D57u} * c[i];
+      a[i] = static_cast<uint32_t>(q >> 32) ^ b[i] ^ key0;
+      b[i] = static_cast<uint32_t>(q);
+      c[i] = static_cast<uint32_t>(p >> 32) ^ d[i] ^ key1;
+      d[i] = static_cast<uint32_t>(p);
+    }
+    key0 += 0x9E3779B9u;
+    key1 += 0xBB67AE85u;
+  }
+  ::memcpy(words, a, sizeof a);
+  ::memcpy(words + blocks, b, sizeof b);
+  ::memcpy(words + 2 * blocks, c, sizeof c);
+  ::memcpy(words + 3 * blocks, d, sizeof d);
+}
+
+template <class Vec>
+void RandomWords::run() const {
+  philox<Vec>(source, block, words);
+}
+
+/// Calls body(i, words, count) for the groups of n numbers from `group` on; number i + j comes from words[j].
+template <class Vec, class Body>
+void forRandomGroups(const RandomStream& source, int64_t group, int64_t n, const Body& body) {
+  uint32_t words[randomGroup];
+  for (int64_t i = 0; i < n; i += randomGroup, ++group) {
+    philox<Vec>(source, static_cast<uint64_t>(group) * (randomGroup / 4), words);
+    body(i, words, n - i < randomGroup ? static_cast<int>(n - i) : randomGroup);
+  }
+}
+
+template <class Vec>
+void RandomUniform::run() const {
+  const Vec scale = Vec::broadcast(span * 0x1p-24f), from = Vec::broadcast(low);
+  const Vec bottom = Vec::broadcast(least), top = Vec::broadcast(most);
+  forRandomGroups<Vec>(source, group, n, [&](int64_t i, const uint32_t* words, int count) {
+    float values[randomGroup];
+    for (int j = 0; j < randomGroup; ++j) values[j] = static_cast<float>(static_cast<int32_t>(words[j] >> 8));
+    for (int j = 0; j < randomGroup; j += Vec::size)
+      max(bottom, min(top, from + scale * Vec::load(values + j))).store(values + j);
+    ::memcpy(y + i, values, static_cast<size_t>(count) * sizeof(float));
+  });
+}
+
+/// Two normal numbers of two words (Box and Muller, 1958): √(−2 ln u)·cos 2πv and √(−2 ln u)·sin 2πv, for 16
+/// pairs.
+template <class Vec>
+void normalPairs(const uint32_t* u, const uint32_t* v, float* first, float* second) {
+  for (int i = 0; i < randomGroup / 4; ++i) {
+    const float uniform = (static_cast<float>(static_cast<int32_t>(u[i] >> 1)) + 0.5f) * 0x1p-31f;
+    // uniform = m·2ᵏ with m in [√½, √2); ln m = 2·artanh s, whose series ends below a float's precision.
+    uint32_t bits;
+    ::memcpy(&bits, &uniform, sizeof bits);
+    const int32_t k = static_cast<int32_t>(bits - 0x3F3504F3u) >> 23;
+    bits -= static_cast<uint32_t>(k) << 23;
+    float m;
+    ::memcpy(&m, &bits, sizeof m);
+    const float s = (m - 1.0f) / (m + 1.0f), z = s * s;
+    const float lnM =
+        s * (2.0f + z * (2.0f / 3.0f + z * (2.0f / 5.0f + z * (2.0f / 7.0f + z * (2.0f / 9.0f)))));
+    const float radius = ::sqrtf(-2.0f * (static_cast<float>(k) * 0.693147181f + lnM));
+    // 2πv/2³² is x past a multiple of a quarter turn, |x| ≤ π/4: Taylor's series of sine and cosine.
+    const uint32_t quarter = (v[i] + 0x20000000u) >> 30;
+    const float x = static_cast<float>(static_cast<int32_t>(v[i] - (quarter << 30))) * 1.46291808e-9f;
+    const float w = x * x;
+    const float sine =
+        x *
+        (1.0f + w * (-1.0f / 6.0f + w * (1.0f / 120.0f + w * (-1.0f / 5040.0f + w * (1.0f / 362880.0f)))));
+    const float cosine =
+        1.0f + w * (-0.5f + w * (1.0f / 24.0f + w * (-1.0f / 720.0f + w * (1.0f / 40320.0f))));
+    const bool turned = (quarter & 1u) != 0;
+    const float cosineSign = 1.0f - static_cast<float>(static_cast<int32_t>((quarter + 1u) & 2u));
+    const float sineSign = 1.0f - static_cast<float>(static_cast<int32_t>(quarter & 2u));
+    first[i] = radius * cosineSign * (turned ? sine : cosine);
+    second[i] = radius * sineSign * (turned ? cosine : sine);
+  }
+}
+
+template <class Vec>
+void RandomNormal::run() const {
+  const Vec scale = Vec::broadcast(deviation), center = Vec::broadcast(mean);
+  forRandomGroups<Vec>(source, group, n, [&](int64_t i, const uint32_t* words, int count) {
+    constexpr int plane = randomGroup / 4;
+    float values[randomGroup];
+    normalPairs<Vec>(words, words + plane, values, values + plane);
+    normalPairs<Vec>(words + 2 * plane, words + 3 * plane, values + 2 * plane, values + 3 * plane);
+    for (int j = 0; j < randomGroup; j += Vec::size)
+      (center + scale * Vec::load(values + j)).store(values + j);
+    ::memcpy(y + i, values, static_cast<size_t>(count) * sizeof(float));
+  });
+}
+
+/// Fisher and Yates' shuffle, grown from the front (Durstenfeld, 1964). A place below `bound` is the high
+/// part of bound · (a fraction of 64 bits): its bias, bound/2⁶⁴, is far below what any sample shows.
+template <class Vec>
+void RandomPermutation::run() const {
+  constexpr int half = randomGroup / 2;
+  uint32_t words[randomGroup];
+  for (int64_t i = 0; i < n; ++i) {
+    const int64_t j = i % half;
+    if (j == 0) philox<Vec>(source, static_cast<uint64_t>(i / half) * (randomGroup / 4), words);
+    const uint64_t bound = static_cast<uint64_t>(i) + 1;
+    const uint64_t place = (words[j] * bound + ((words[half + j] * bound) >> 32)) >> 32;
+    y[i] = y[place];
+    y[place] = static_cast<int32_t>(i);
+  }
+}
+
+template <class Vec>
+void Dropout::run() const {
+  forRandomGroups<Vec>(source, group, n, [&](int64_t i, const uint32_t* words, int count) {
+    const float* from = x + i;
+    float* to = y + i;
+    const auto one = [&](int j) {
+      const float scaled = scale * from[j];
+      to[j] = words[j] < threshold ? 0.0f : scaled;
+    };
+    if (count == randomGroup) {
+      for (int j = 0; j < randomGroup; ++j) one(j);
+    } else {
+      for (int j = 0; j < count; ++j) one(j);
+    }
+  });
+}
+
+template void RandomWords::run<STRIATE_VEC>() const;
+template void RandomUniform::run<STRIATE_VEC>() const;
+template void RandomNormal::run<STRIATE_VEC>() const;
+template void RandomPermutation::run<STRIATE_VEC>() const;
+template void Dropout::run<STRIATE_VEC>() const;
+
+}  // namespace striate
+#endif

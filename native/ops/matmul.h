@@ -1,0 +1,135 @@
+// Matrix products and the fully connected layer.
+#pragma once
+
+#include "kernels/matmul_tile.h"
+
+#include <algorithm>
+#include <string>
+
+#include "ops/operation.h"
+#include "runtime/parallel.h"
+
+namespace striate {
+
+inline int64_t roundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+/// c [m, n] = a·b in one plain layout each: a(r, d) at a[r·aRow + d·aDepth], b(d, n) at b[d·bDepth + n·bColumn].
+struct Product {
+  int64_t m, n, depth;
+  int64_t aRow, aDepth, bDepth, bColumn;
+};
+
+/// Rows from which packing b pays: each row reads all of it.
+constexpr int64_t rowsWorthPacking = 16;
+/// Depth of one pass over c: a packed panel of this depth stays in the L2 cache.
+constexpr int64_t depthAtOnce = 512;
+
+/// Runs on the compute thread. Pieces are blocks of rows by blocks of columns.
+inline void multiply(const Product& p, const float* a, const float* b, float* c, const float* bias, bool relu) {
+  const bool pack = p.bColumn != 1 || p.m >= rowsWorthPacking;
+  const int64_t columnBlocks = (p.n + panelColumns - 1) / panelColumns;
+  Block packed;
+  if (pack) {
+    packed = Block::take(p.depth * roundUp(p.n, panelColumns) * static_cast<int64_t>(sizeof(float)));
+    parallelFor(columnBlocks, [&](int64_t block) {
+      const int64_t column = block * panelColumns, start = 0;
+      dispatch(PackPanels{b + column * p.bColumn, &start, p.depth, p.depth, p.bDepth,
+                          std::min(panelColumns, p.n - column), p.bColumn, packed.floats() + column * p.depth});
+    });
+  }
+  constexpr int64_t rowsAtOnce = 48;
+  const int64_t rowBlocks = (p.m + rowsAtOnce - 1) / rowsAtOnce;
+  parallelFor(rowBlocks * columnBlocks, [&](int64_t piece) {
+    const int64_t row = piece % rowBlocks * rowsAtOnce, column = piece / rowBlocks * panelColumns;
+    const int64_t rows = std::min(rowsAtOnce, p.m - row), columns = std::min(panelColumns, p.n - column);
+    const float* aRows[rowsAtOnce];
+    float* cRows[rowsAtOnce];
+    for (int64_t r = 0; r < rows; ++r) {
+      aRows[r] = a + (row + r) * p.aRow;
+      cRows[r] = c + (row + r) * p.n + column;
+    }
+    const int64_t cut = pack ? depthAtOnce : std::max<int64_t>(1, p.depth);
+    for (int64_t from = 0; from == 0 || from < p.depth; from += cut) {
+      const int64_t start = from * p.aDepth;
+      const bool last = from + cut >= p.depth;
+      TileProduct tiles{};
+      tiles.aRows = aRows;
+      tiles.cRows = cRows;
+      tiles.rows = rows;
+      tiles.columns = columns;
+      tiles.segments = &start;
+      tiles.segmentCount = 1;
+      tiles.length = std::min(cut, p.depth - from);
+      tiles.aStep = p.aDepth;
+      tiles.b = pack ? packed.floats() + column * p.depth : b + column;
+      tiles.bStep = pack ? 0 : p.bDepth;
+      tiles.panelDepth = p.depth;
+      tiles.panelFrom = from;
+      tiles.accumulate = from > 0;
+      tiles.bias = last && bias ? bias + column : nullptr;
+      tiles.relu = last && relu;
+      dispatch(tiles);
+    }
+  });
+}
+
+/// y = op(a)·op(b) over the last two axes, where op transposes if asked. The leading axes are the same, or one of the two
+/// is a single matrix for all of the other's.
+inline Tensor matmul(Stream& stream, const Tensor& a, const Tensor& b, bool transposeA, bool transposeB) {
+  requireType("matmul", "a", a, DType::f32);
+  requireType("matmul", "b", b, DType::f32);
+  const int aRank = a.shape.rank(), bRank = b.shape.rank();
+  const auto axis = [](const Tensor& t, int fromEnd) { return t.shape[t.shape.rank() - fromEnd]; };
+  bool fits = aRank >= 2 && bRank >= 2 && (aRank == bRank || aRank == 2 || bRank == 2) &&
+              axis(a, transposeA ? 2 : 1) == axis(b, transposeB ? 1 : 2);
+  for (int i = 0; fits && aRank == bRank && i < aRank - 2; ++i) fits = a.shape[i] == b.shape[i];
+  if (!fits)
+    throw RangeError("matmul: a " + a.shape.text() + (transposeA ? " transposed" : "") + " and b " + b.shape.text() +
+                     (transposeB ? " transposed" : "") + " do not fit: wants a [..., M, K] and b [..., K, N]");
+  const int64_t m = axis(a, transposeA ? 1 : 2), depth = axis(a, transposeA ? 2 : 1);
+  const int64_t n = axis(b, transposeB ? 2 : 1);
+  Shape shape = aRank >= bRank ? a.shape : b.shape;
+  shape[shape.rank() - 2] = m;
+  shape[shape.rank() - 1] = n;
+  Tensor y("matmul", shape, DType::f32);
+  submit(stream, "matmul", {a, b}, {y}, [=] {
+    int64_t batches = y.shape.product(0, y.shape.rank() - 2);
+    const int64_t aMatrix = aRank == 2 ? 0 : m * depth, bMatrix = bRank == 2 ? 0 : depth * n;
+    Product p{m, n, depth, depth, 1, n, 1};
+    if (transposeA) p.aRow = 1, p.aDepth = m;
+    if (transposeB) p.bDepth = 1, p.bColumn = depth;
+    if (bRank == 2 && !transposeA) {
+      // One tall matrix.
+      p.m *= batches;
+      batches = 1;
+    }
+    for (int64_t i = 0; i < batches; ++i)
+      multiply(p, a.f32() + i * aMatrix, b.f32() + i * bMatrix, y.f32() + i * m * n, nullptr, false);
+  });
+  return y;
+}
+
+/// y [..., out] = x [..., in]·weight [in, out] + bias [out], then ReLU where asked.
+inline Tensor linear(Stream& stream, const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu) {
+  requireType("linear", "input", x, DType::f32);
+  requireType("linear", "weight", weight, DType::f32);
+  requireRank("linear", "weight", weight, 2);
+  const int64_t in = weight.shape[0], out = weight.shape[1];
+  if (x.shape.rank() < 1 || x.shape.last() != in)
+    throw RangeError("linear: input " + x.shape.text() + " wants " + std::to_string(in) +
+                     " features in its last axis, as weight " + weight.shape.text() + " has rows");
+  if (bias) {
+    requireType("linear", "bias", bias, DType::f32);
+    requireShape("linear", "bias", bias, {out});
+  }
+  Shape shape = x.shape;
+  shape[shape.rank() - 1] = out;
+  Tensor y("linear", shape, DType::f32);
+  submit(stream, "linear", {x, weight, bias}, {y}, [=] {
+    const int64_t m = x.shape.product(0, x.shape.rank() - 1);
+    multiply({m, out, in, in, 1, out, 1}, x.f32(), weight.f32(), y.f32(), bias ? bias.f32() : nullptr, relu);
+  });
+  return y;
+}
+
+}  // namespace striate

@@ -1,0 +1,294 @@
+// Elements moved and repeated: no arithmetic but the sum that undoes a repetition.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ops/copy.h"
+#include "ops/indices.h"
+
+namespace striate {
+
+/// Axis i of the result is axis axes[i] of the input.
+inline Tensor transpose(Stream& stream, const Tensor& x, const std::vector<int64_t>& axes) {
+  const int rank = x.shape.rank();
+  if (static_cast<int>(axes.size()) != rank)
+    throw RangeError("transpose: axes has " + std::to_string(axes.size()) + " elements, input " +
+                     x.shape.text() + " wants " + std::to_string(rank));
+  const Steps dense = denseSteps(x.shape);
+  Shape shape;
+  Steps steps{};
+  std::array<bool, Shape::maxRank> used{};
+  for (const int64_t given : axes) {
+    const auto axis = static_cast<size_t>(requireAxis("transpose", given, rank));
+    if (std::exchange(used[axis], true))
+      throw RangeError("transpose: axes names axis " + std::to_string(axis) + " twice");
+    steps[static_cast<size_t>(shape.rank())] = dense[axis];
+    shape.append(x.shape[static_cast<int>(axis)]);
+  }
+  Tensor y("transpose", shape, x.dtype);
+  submit(stream, "transpose", {x}, {y},
+         [=] { StridedCopy(y.shape, steps, denseSteps(y.shape)).parallel(x.dtype, x.raw(), y.raw()); });
+  return y;
+}
+
+/// The part of a shape that begins, ends and steps pick, one for each leading axis; axes after those are
+/// taken whole.
+struct Slice {
+  Shape counts;
+  Steps begin{}, step{};
+
+  Slice(const char* operation, const Shape& shape, const std::vector<int64_t>& begins,
+        const std::vector<int64_t>& ends, const std::vector<int64_t>& steps) {
+    requireAtMost(operation, "begin", begins, shape);
+    requireAtMost(operation, "end", ends, shape);
+    requireAtMost(operation, "step", steps, shape);
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      const auto i = static_cast<size_t>(axis);
+      const int64_t extent = shape[axis];
+      begin[i] = i < begins.size() ? place(begins[i], extent) : 0;
+      const int64_t given = i < steps.size() ? steps[i] : 1;
+      if (given < 1)
+        throw RangeError(std::string(operation) + ": step[" + std::to_string(i) + "] is " +
+                         std::to_string(given) + ", wants at least 1");
+      // A step past the end is as good as any longer one.
+      step[i] = std::min(given, std::max<int64_t>(1, extent));
+      const int64_t end = i < ends.size() ? place(ends[i], extent) : extent;
+      counts.append(end > begin[i] ? (end - begin[i] - 1) / step[i] + 1 : 0);
+    }
+  }
+
+  int64_t offset(const Steps& dense) const {
+    int64_t sum = 0;
+    for (size_t i = 0; i < dense.size(); ++i) sum += begin[i] * dense[i];
+    return sum;
+  }
+
+  /// By how many elements of a tensor with these dense steps the picked ones lie apart.
+  Steps stride(const Steps& dense) const {
+    Steps steps{};
+    for (size_t i = 0; i < dense.size(); ++i) steps[i] = step[i] * dense[i];
+    return steps;
+  }
+
+ private:
+  static void requireAtMost(const char* operation, const char* argument, const std::vector<int64_t>& list,
+                            const Shape& shape) {
+    if (static_cast<int>(list.size()) > shape.rank())
+      throw RangeError(std::string(operation) + ": " + argument + " has " + std::to_string(list.size()) +
+                       " elements, input " + shape.text() + " wants at most " + std::to_string(shape.rank()));
+  }
+
+  /// From the end where negative, and the nearest there is, as in Python.
+  static int64_t place(int64_t index, int64_t extent) {
+    return std::clamp<int64_t>(index < 0 ? index + extent : index, 0, extent);
+  }
+};
+
+inline Tensor slice(Stream& stream, const Tensor& x, const std::vector<int64_t>& begin,
+                    const std::vector<int64_t>& end, const std::vector<int64_t>& step) {
+  const Slice part("slice", x.shape, begin, end, step);
+  Tensor y("slice", part.counts, x.dtype);
+  submit(stream, "slice", {x}, {y}, [=] {
+    if (y.elements() == 0) return;
+    const Steps dense = denseSteps(x.shape);
+    StridedCopy(part.counts, part.stride(dense), denseSteps(part.counts))
+        .parallel(x.dtype, x.raw() + part.offset(dense) * itemSize(x.dtype), y.raw());
+  });
+  return y;
+}
+
+/// y = x with `before` elements in front along each axis, and all else the element. What surrounds x is
+/// filled as one slab for each side of each axis, so that nothing is written twice.
+inline void copyPadded(const Tensor& x, const Tensor& y, const Steps& before, const ElementBytes& element) {
+  const Steps dense = denseSteps(y.shape);
+  const int64_t size = itemSize(x.dtype);
+  Shape slab = y.shape;
+  int64_t offset = 0;
+  for (int axis = 0; axis < x.shape.rank(); ++axis) {
+    const auto i = static_cast<size_t>(axis);
+    const int64_t after = before[i] + x.shape[axis];
+    slab[axis] = before[i];
+    fillBlock(slab, dense, x.dtype, element, y.raw() + offset * size);
+    slab[axis] = y.shape[axis] - after;
+    fillBlock(slab, dense, x.dtype, element, y.raw() + (offset + after * dense[i]) * size);
+    slab[axis] = x.shape[axis];
+    offset += before[i] * dense[i];
+  }
+  StridedCopy(x.shape, denseSteps(x.shape), dense).parallel(x.dtype, x.raw(), y.raw() + offset * size);
+}
+
+inline Tensor pad(Stream& stream, const Tensor& x, const std::vector<int64_t>& before,
+                  const std::vector<int64_t>& after, double value) {
+  const ElementBytes element = elementOf("pad", value, x.dtype);
+  const auto rank = static_cast<size_t>(x.shape.rank());
+  if (before.size() != rank || after.size() != rank)
+    throw RangeError("pad: padding is for " + std::to_string(before.size()) + " axes, input " +
+                     x.shape.text() + " has " + std::to_string(rank));
+  Shape shape;
+  Steps front{};
+  for (size_t i = 0; i < rank; ++i) {
+    if (before[i] < 0 || after[i] < 0)
+      throw RangeError("pad: padding of axis " + std::to_string(i) + " is [" + std::to_string(before[i]) +
+                       ", " + std::to_string(after[i]) + "], wants at least 0");
+    front[i] = before[i];
+    shape.append(before[i] + x.shape[static_cast<int>(i)] + after[i]);
+  }
+  Tensor y("pad", shape, x.dtype);
+  submit(stream, "pad", {x}, {y}, [=] {
+    if (y.elements() > 0) copyPadded(x, y, front, element);
+  });
+  return y;
+}
+
+/// The gradient by the input of a slice: zeros but where the slice picked.
+inline Tensor sliceBackward(Stream& stream, const Tensor& gradient, const Shape& inputShape,
+                            const std::vector<int64_t>& begin, const std::vector<int64_t>& step) {
+  const char* operation = "sliceBackward";
+  const Slice part(operation, inputShape, begin, {}, step);
+  bool fits = gradient.shape.rank() == inputShape.rank(), dense = true;
+  for (int axis = 0; fits && axis < inputShape.rank(); ++axis) {
+    fits = gradient.shape[axis] <= part.counts[axis];
+    dense = dense && part.step[static_cast<size_t>(axis)] == 1;
+  }
+  if (!fits)
+    throw RangeError(std::string(operation) + ": gradient has shape " + gradient.shape.text() +
+                     ", wants at most " + part.counts.text());
+  Tensor y(operation, inputShape, gradient.dtype);
+  submit(stream, operation, {gradient}, {y}, [=] {
+    if (y.elements() == 0) return;
+    if (dense) return copyPadded(gradient, y, part.begin, ElementBytes{});
+    const Steps steps = denseSteps(y.shape);
+    fillBlock(y.shape, steps, y.dtype, ElementBytes{}, y.raw());
+    StridedCopy(gradient.shape, denseSteps(gradient.shape), part.stride(steps))
+        .parallel(y.dtype, gradient.raw(), y.raw() + part.offset(steps) * itemSize(y.dtype));
+  });
+  return y;
+}
+
+inline Tensor concat(Stream& stream, const std::vector<Tensor>& inputs, int64_t givenAxis) {
+  if (inputs.empty()) throw RangeError("concat: inputs is empty, wants at least one tensor");
+  const Tensor& first = inputs.front();
+  const int axis = requireAxis("concat", givenAxis, first.shape.rank());
+  Shape shape = first.shape;
+  shape[axis] = 0;
+  Command command{};
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& x = inputs[i];
+    const std::string name = "inputs[" + std::to_string(i) + "]";
+    requireType("concat", name.c_str(), x, first.dtype);
+    bool fits = x.shape.rank() == shape.rank();
+    for (int other = 0; fits && other < shape.rank(); ++other)
+      fits = other == axis || x.shape[other] == shape[other];
+    if (!fits)
+      throw RangeError("concat: " + name + " has shape " + x.shape.text() + ", wants that of inputs[0], " +
+                       first.shape.text() + ", but for axis " + std::to_string(axis));
+    shape[axis] += x.shape[axis];
+    shape.check("concat");
+    command.reads.push_back(x.storage);
+  }
+  Tensor y("concat", shape, first.dtype);
+  command.operation = "concat";
+  command.writes = {y.storage};
+  command.run = [inputs, y, axis] {
+    const Steps dense = denseSteps(y.shape);
+    const int64_t size = itemSize(y.dtype);
+    std::byte* to = y.raw();
+    for (const Tensor& x : inputs) {
+      StridedCopy(x.shape, denseSteps(x.shape), dense).parallel(x.dtype, x.raw(), to);
+      to += x.shape[axis] * dense[static_cast<size_t>(axis)] * size;
+    }
+  };
+  stream.enqueue(std::move(command));
+  return y;
+}
+
+/// x repeated along new axes in front and along axes of extent 1.
+inline Tensor broadcastTo(Stream& stream, const Tensor& x, const Shape& shape) {
+  const int extra = shape.rank() - x.shape.rank();
+  const Steps dense = denseSteps(x.shape);
+  Steps steps{};
+  bool fits = extra >= 0;
+  for (int axis = 0; fits && axis < x.shape.rank(); ++axis) {
+    fits = x.shape[axis] == shape[axis + extra] || x.shape[axis] == 1;
+    if (x.shape[axis] != 1) steps[static_cast<size_t>(axis + extra)] = dense[static_cast<size_t>(axis)];
+  }
+  if (!fits)
+    throw RangeError("broadcastTo: input " + x.shape.text() + " does not broadcast to shape " + shape.text() +
+                     ": its axes, aligned at the end, must be equal or 1");
+  Tensor y("broadcastTo", shape, x.dtype);
+  submit(stream, "broadcastTo", {x}, {y},
+         [=] { StridedCopy(y.shape, steps, denseSteps(y.shape)).parallel(x.dtype, x.raw(), y.raw()); });
+  return y;
+}
+
+/// y[i…] = x[indices[i…]], rows of the input's first axis. An index out of range is found when the command
+/// runs.
+inline Tensor gather(Stream& stream, const Tensor& x, const Tensor& indices) {
+  requireType("gather", "indices", indices, DType::i32);
+  const int rank = x.shape.rank();
+  if (rank == 0) throw RangeError("gather: input is a scalar, wants at least one axis");
+  if (indices.shape.rank() + rank - 1 > Shape::maxRank)
+    throw RangeError("gather: indices " + indices.shape.text() + " of input " + x.shape.text() + " make " +
+                     std::to_string(indices.shape.rank() + rank - 1) + " axes, a tensor has at most 8");
+  Shape shape = indices.shape;
+  for (int axis = 1; axis < rank; ++axis) shape.append(x.shape[axis]);
+  Tensor y("gather", shape, x.dtype);
+  submit(stream, "gather", {x, indices}, {y}, [=] {
+    checkIndices(indices, x.shape[0]);
+    const int64_t rowBytes = x.shape.product(1, rank) * itemSize(x.dtype);
+    if (rowBytes == 0) return;
+    const int64_t grain = std::max<int64_t>(1, elementGrain * 4 / rowBytes);
+    parallelRanges(indices.elements(), grain, [&](int64_t from, int64_t to) {
+      dispatch(GatherRows{indices.i32() + from, x.raw(), y.raw() + from * rowBytes, to - from, rowBytes});
+    });
+  });
+  return y;
+}
+
+/// The gradient by the input of a gather from `rows` rows: each row is the sum of the gradients of its
+/// copies, in the order of the indices. Sorting by row first lets every row be written once, by one thread.
+inline Tensor gatherBackward(Stream& stream, const Tensor& gradient, const Tensor& indices, int64_t rows) {
+  requireType("gatherBackward", "gradient", gradient, DType::f32);
+  requireType("gatherBackward", "indices", indices, DType::i32);
+  const int leading = indices.shape.rank();
+  bool fits = gradient.shape.rank() >= leading;
+  for (int axis = 0; fits && axis < leading; ++axis) fits = gradient.shape[axis] == indices.shape[axis];
+  if (!fits)
+    throw RangeError("gatherBackward: gradient has shape " + gradient.shape.text() +
+                     ", wants one that starts with " + indices.shape.text());
+  // One axis in place of those of the indices; theirs may be none, and the gradient's eight.
+  if (gradient.shape.rank() - leading + 1 > Shape::maxRank)
+    throw RangeError("gatherBackward: gradient " + gradient.shape.text() + " by a scalar index makes 9 axes");
+  Shape shape{rows};
+  for (int axis = leading; axis < gradient.shape.rank(); ++axis) shape.append(gradient.shape[axis]);
+  Tensor y("gatherBackward", shape, DType::f32);
+  submit(stream, "gatherBackward", {gradient, indices}, {y}, [=] {
+    checkIndices(indices, rows);
+    const int64_t columns = y.shape.product(1, y.shape.rank()), n = indices.elements();
+    if (columns == 0) return;
+    std::vector<int64_t> offsets(static_cast<size_t>(rows) + 2), order(static_cast<size_t>(n));
+    const int32_t* index = indices.i32();
+    // offsets[r + 1] counts up from the start of row r to its end, which is the start of the next.
+    for (int64_t i = 0; i < n; ++i) ++offsets[static_cast<size_t>(index[i]) + 2];
+    for (size_t r = 2; r < offsets.size(); ++r) offsets[r] += offsets[r - 1];
+    for (int64_t i = 0; i < n; ++i)
+      order[static_cast<size_t>(offsets[static_cast<size_t>(index[i]) + 1]++)] = i;
+    const int64_t columnsAtOnce = std::min<int64_t>(columns, 4096);
+    const int64_t rowsAtOnce =
+        std::max<int64_t>(1, elementGrain / columnsAtOnce / (1 + n / std::max<int64_t>(1, rows)));
+    const int64_t cuts = (columns + columnsAtOnce - 1) / columnsAtOnce;
+    parallelFor((rows + rowsAtOnce - 1) / rowsAtOnce * cuts, [&](int64_t piece) {
+      const int64_t row = piece / cuts * rowsAtOnce, column = piece % cuts * columnsAtOnce;
+      dispatch(SumRows{order.data(), offsets.data(), gradient.f32(), y.f32(), row,
+                       std::min(rows, row + rowsAtOnce), columns, column,
+                       std::min(columns, column + columnsAtOnce)});
+    });
+  });
+  return y;
+}
+
+}  // namespace striate

@@ -1,0 +1,289 @@
+import { describe, expect, test } from 'vitest';
+import { grad } from '../../lib/autograd.js';
+import { conv2d, type Conv2dOptions } from '../../lib/ops/conv.js';
+import { expectClose, expectGradients, expectSameBits, f32, noise, noisy, volume } from '../check.js';
+
+interface Case {
+  images: number;
+  side: [number, number];
+  channels: number;
+  outputs: number;
+  kernel: [number, number];
+  stride?: [number, number];
+  padding?: [number, number, number, number];
+  dilation?: [number, number];
+  groups?: number;
+  bias?: boolean;
+  relu?: boolean;
+}
+
+/** The definition, in double precision: y, and by the chain rule dL/dx and dL/dw for L = Σ y·gradient. */
+function definition(
+  c: Case,
+  x: Float32Array,
+  w: Float32Array,
+  bias: Float32Array | null,
+  gradient: Float32Array,
+) {
+  const [sh, sw] = c.stride ?? [1, 1];
+  const [top, bottom, left, right] = c.padding ?? [0, 0, 0, 0];
+  const [dh, dw] = c.dilation ?? [1, 1];
+  const groups = c.groups ?? 1;
+  const [height, width] = c.side;
+  const [kh, kw] = c.kernel;
+  const oh = Math.floor((height + top + bottom - dh * (kh - 1) - 1) / sh) + 1;
+  const ow = Math.floor((width + left + right - dw * (kw - 1) - 1) / sw) + 1;
+  const cg = c.channels / groups;
+  const kg = c.outputs / groups;
+  const y = new Float64Array(c.images * oh * ow * c.outputs);
+  const byX = new Float64Array(x.length);
+  const byW = new Float64Array(w.length);
+  let at = 0;
+  for (let n = 0; n < c.images; n++)
+    for (let i = 0; i < oh; i++)
+      for (let j = 0; j < ow; j++)
+        for (let k = 0; k < c.outputs; k++, at++) {
+          let sum = bias?.[k] ?? 0;
+          const reach: [number, number][] = [];
+          for (let u = 0; u < kh; u++)
+            for (let v = 0; v < kw; v++) {
+              const row = i * sh + u * dh - top;
+              const column = j * sw + v * dw - left;
+              if (row < 0 || row >= height || column < 0 || column >= width) continue;
+              for (let ch = 0; ch < cg; ch++) {
+                const p = ((n * height + row) * width + column) * c.channels + Math.floor(k / kg) * cg + ch;
+                const q = ((u * kw + v) * cg + ch) * c.outputs + k;
+                sum += x[p]! * w[q]!;
+                reach.push([p, q]);
+              }
+            }
+          y[at] = c.relu ? Math.max(0, sum) : sum;
+          if (c.relu && sum <= 0) continue;
+          for (const [p, q] of reach) {
+            byX[p]! += gradient[at]! * w[q]!;
+            byW[q]! += gradient[at]! * x[p]!;
+          }
+        }
+  return { shape: [c.images, oh, ow, c.outputs], y, byX, byW };
+}
+
+const cases: Record<string, Case> = {
+  'one pixel': { images: 1, side: [1, 1], channels: 1, outputs: 1, kernel: [1, 1] },
+  'lenet, first layer': {
+    images: 3,
+    side: [28, 28],
+    channels: 1,
+    outputs: 6,
+    kernel: [5, 5],
+    padding: [2, 2, 2, 2],
+  },
+  'lenet, second layer': { images: 3, side: [14, 14], channels: 6, outputs: 16, kernel: [5, 5], bias: true },
+  '1×1': { images: 2, side: [7, 5], channels: 19, outputs: 35, kernel: [1, 1], bias: true, relu: true },
+  '3×3, wide': { images: 2, side: [9, 11], channels: 33, outputs: 71, kernel: [3, 3], padding: [1, 1, 1, 1] },
+  '3×3, wider than a panel': {
+    images: 1,
+    side: [6, 5],
+    channels: 17,
+    outputs: 131,
+    kernel: [3, 3],
+    relu: true,
+  },
+  'stride 2': {
+    images: 2,
+    side: [13, 10],
+    channels: 5,
+    outputs: 7,
+    kernel: [3, 3],
+    stride: [2, 2],
+    padding: [1, 1, 1, 1],
+  },
+  'stride beyond the kernel': {
+    images: 2,
+    side: [11, 13],
+    channels: 3,
+    outputs: 4,
+    kernel: [2, 1],
+    stride: [3, 4],
+  },
+  'stem 7×7 stride 2': {
+    images: 1,
+    side: [23, 19],
+    channels: 3,
+    outputs: 20,
+    kernel: [7, 7],
+    stride: [2, 2],
+    padding: [3, 3, 3, 3],
+  },
+  'unequal sides of everything': {
+    images: 2,
+    side: [12, 9],
+    channels: 4,
+    outputs: 9,
+    kernel: [4, 2],
+    stride: [3, 2],
+    padding: [0, 3, 2, 1],
+    dilation: [2, 3],
+    bias: true,
+  },
+  'dilation 2': {
+    images: 1,
+    side: [10, 10],
+    channels: 6,
+    outputs: 5,
+    kernel: [3, 3],
+    dilation: [2, 2],
+    padding: [2, 2, 2, 2],
+  },
+  'dilation 3, stride 2': {
+    images: 1,
+    side: [15, 14],
+    channels: 3,
+    outputs: 5,
+    kernel: [3, 3],
+    dilation: [3, 3],
+    stride: [2, 2],
+    padding: [3, 3, 3, 3],
+  },
+  groups: {
+    images: 2,
+    side: [8, 7],
+    channels: 12,
+    outputs: 18,
+    kernel: [3, 3],
+    groups: 3,
+    padding: [1, 1, 1, 1],
+    bias: true,
+    relu: true,
+  },
+  depthwise: {
+    images: 2,
+    side: [8, 9],
+    channels: 21,
+    outputs: 21,
+    kernel: [3, 3],
+    groups: 21,
+    padding: [1, 1, 1, 1],
+  },
+  'depthwise with a multiplier, stride 2': {
+    images: 1,
+    side: [9, 8],
+    channels: 5,
+    outputs: 10,
+    kernel: [3, 3],
+    groups: 5,
+    stride: [2, 2],
+  },
+  'padding beyond the image': {
+    images: 1,
+    side: [2, 3],
+    channels: 2,
+    outputs: 3,
+    kernel: [3, 3],
+    padding: [4, 5, 6, 4],
+  },
+  'deep rows': { images: 1, side: [3, 3], channels: 300, outputs: 10, kernel: [3, 3], padding: [1, 1, 1, 1] },
+};
+
+function setUp(c: Case) {
+  const cg = c.channels / (c.groups ?? 1);
+  const xShape = [c.images, ...c.side, c.channels];
+  const wShape = [...c.kernel, cg, c.outputs];
+  const data = {
+    x: noise(volume(xShape), 1),
+    w: noise(volume(wShape), 2),
+    bias: c.bias ? noise(c.outputs, 3) : null,
+  };
+  const options: Conv2dOptions = {};
+  if (c.stride) options.stride = c.stride;
+  if (c.padding) options.padding = c.padding;
+  if (c.dilation) options.dilation = c.dilation;
+  if (c.groups) options.groups = c.groups;
+  if (c.relu) options.relu = true;
+  const tensors = () => ({
+    x: f32(data.x, xShape),
+    w: f32(data.w, wShape),
+    bias: data.bias ? f32(data.bias, [c.outputs]) : null,
+  });
+  return { data, options, tensors };
+}
+
+describe.each(Object.entries(cases))('conv2d: %s', (_, c) => {
+  test('agrees with the definition, forward and backward', async () => {
+    const { data, options, tensors } = setUp(c);
+    const { x, w, bias } = tensors();
+    x.requiresGrad = w.requiresGrad = true;
+    const y = conv2d(x, w, bias, options);
+    const gradient = noise(y.size, 4);
+    const expected = definition(c, data.x, data.w, data.bias, gradient);
+    expect(y.shape).toEqual(expected.shape);
+    await expectClose(y, expected.y, 2e-6);
+    const [byX, byW] = grad(y, [x, w], f32(gradient, y.shape));
+    await expectClose(byX!, expected.byX, 2e-6);
+    await expectClose(byW!, expected.byW, 2e-6);
+  });
+
+  test('gives the same bits for 1 and 2 threads', async () => {
+    const { options, tensors } = setUp(c);
+    await expectSameBits(() => {
+      const { x, w, bias } = tensors();
+      x.requiresGrad = w.requiresGrad = true;
+      const y = conv2d(x, w, bias, options);
+      return [y, ...grad(y, [x, w], noisy(y.shape, 4))];
+    });
+  });
+});
+
+test('the derivative agrees with a numeric one, by image, weight and bias', async () => {
+  const f = (x: ReturnType<typeof f32>, w: ReturnType<typeof f32>, b: ReturnType<typeof f32>) =>
+    conv2d(x, w, b, { stride: 2, padding: 1 });
+  await expectGradients(f, [noisy([2, 5, 6, 3], 1), noisy([3, 3, 3, 4], 2), noisy([4], 3)]);
+});
+
+test("padding 'same' keeps the size, and pads right and bottom more", async () => {
+  const x = noisy([1, 6, 7, 2]);
+  const w = noisy([4, 2, 2, 3], 2);
+  const y = conv2d(x, w, null, { padding: 'same' });
+  expect(y.shape).toEqual([1, 6, 7, 3]);
+  await expectClose(y, await conv2d(x, w, null, { padding: [1, 2, 0, 1] }).data(), 0);
+  expect(() => conv2d(x, w, null, { padding: 'same', stride: 2 })).toThrow(
+    /conv2d: padding 'same' wants stride 1/,
+  );
+});
+
+test('no images give no results, and a gradient of zeros', async () => {
+  const x = f32([], [0, 5, 5, 2]);
+  const w = noisy([3, 3, 2, 4]);
+  w.requiresGrad = true;
+  const y = conv2d(x, w);
+  expect(y.shape).toEqual([0, 3, 3, 4]);
+  const [byW] = grad(y, [w], f32([], y.shape));
+  expect([...(await byW!.data())]).toEqual(Array(72).fill(0));
+});
+
+describe('conv2d refuses', () => {
+  const x = noisy([1, 5, 5, 3]);
+  const w = noisy([3, 3, 3, 4], 2);
+  const wrong: [string, () => unknown, RegExp][] = [
+    [
+      'channels that differ',
+      () => conv2d(x, noisy([3, 3, 1, 64])),
+      /conv2d: input has 3 channels, weight \[3, 3, 1, 64\] wants 1/,
+    ],
+    ['an image of three axes', () => conv2d(noisy([5, 5, 3]), w), /input \[5, 5, 3\] wants 4 axes/],
+    [
+      'a kernel larger than the image',
+      () => conv2d(x, noisy([6, 3, 3, 4])),
+      /kernel reaches over 6 of the input's padded height of 5/,
+    ],
+    ['stride 0', () => conv2d(x, w, null, { stride: 0 }), /stride is 0/],
+    ['a fractional stride', () => conv2d(x, w, null, { stride: 1.5 }), /stride\[0\] is 1.5/],
+    ['negative padding', () => conv2d(x, w, null, { padding: -1 }), /padding is -1/],
+    ['groups that do not divide', () => conv2d(x, w, null, { groups: 2 }), /groups is 2, wants a divisor/],
+    ['a bias of another size', () => conv2d(x, w, noisy([5])), /bias has shape \[5\], wants \[4\]/],
+    ['NaN', () => conv2d(x, w, null, { dilation: NaN }), /dilation\[0\] is NaN/],
+    ['what is no tensor', () => conv2d('x' as never, w), /conv2d: input is a string, wants a tensor/],
+  ];
+  test.each(wrong)('%s', (_, call, message) => {
+    expect(call).toThrow(message);
+  });
+});
