@@ -1,4 +1,5 @@
 import { native } from '../native.js';
+import { mul } from '../ops/elementwise.js';
 import { handleOf, Tensor, type DType } from '../tensor.js';
 
 /** One batch: inputs, and a label for each. */
@@ -38,8 +39,7 @@ export class TensorDataset implements Dataset {
     if (this.x.dtype === 'f32') return [new Tensor(taken, 'f32'), labels];
     using bytes = new Tensor<DType>(taken, 'u8');
     using whole = new Tensor(native.cast(bytes.handle, 'f32'), 'f32');
-    using scale = new Tensor(native.full([], 1 / 255, 'f32'), 'f32');
-    return [whole.mul(scale), labels];
+    return [mul(whole, 1 / 255), labels];
   }
 
   dispose(): void {

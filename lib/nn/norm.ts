@@ -1,4 +1,5 @@
 import { ones, tensor, zeros } from '../ops/creation.js';
+import { add } from '../ops/elementwise.js';
 import { batchNorm } from '../ops/norm.js';
 import type { Tensor } from '../tensor.js';
 import { Module, Parameter } from './module.js';
@@ -52,7 +53,7 @@ export class BatchNorm2d extends Module {
     const options = { weight, bias, runningMean, runningVar, training, relu };
     const y = batchNorm(x, { ...options, momentum: this.#momentum, eps: this.#eps });
     if (training) {
-      using next = this.numBatchesTracked.add(1);
+      using next = add(this.numBatchesTracked, 1);
       this.numBatchesTracked.assign(next);
     }
     return y;

@@ -1,9 +1,12 @@
-import { noGrad } from '../autograd.js';
+import { backward, noGrad } from '../autograd.js';
 import { DataLoader } from '../data/loader.js';
 import type { Dataset } from '../data/dataset.js';
 import type { Module } from '../nn/module.js';
 import type { Optimizer } from '../optim/optimizer.js';
-import { concat } from '../ops/movement.js';
+import { cast } from '../ops/creation.js';
+import { equal } from '../ops/elementwise.js';
+import { concat, slice } from '../ops/movement.js';
+import { argMax, sum } from '../ops/reduce.js';
 import { scope, StriateError, synchronize, type Tensor } from '../tensor.js';
 import type { EpochRecord, Evaluation, History } from './history.js';
 import { progressOn, silent, type Progress } from './progress.js';
@@ -143,7 +146,7 @@ export class Trainer {
       this.optimizer.zeroGrad();
       const output = this.model.forward(x);
       const loss = this.loss(output, labels);
-      loss.backward();
+      backward(loss);
       this.optimizer.step();
       return this.#result(output, loss, labels);
     });
@@ -151,7 +154,7 @@ export class Trainer {
 
   #result(output: Tensor, loss: Tensor, labels: Tensor<'i32'>): BatchResult {
     const correct = this.#metrics.includes('accuracy')
-      ? noGrad(() => readItem(output.argMax(-1).equal(labels).cast('i32').sum()))
+      ? noGrad(() => readItem(sum(cast(equal(argMax(output), labels), 'i32'))))
       : null;
     return { samples: labels.size, loss: readItem(loss), correct };
   }
@@ -177,7 +180,7 @@ export class Trainer {
     const n = x.shape[0] ?? 0;
     const outputs: Tensor[] = [];
     for (let from = 0; from < n || outputs.length === 0; from += batchSize) {
-      const output = this.#inUse(() => this.model.forward(x.slice([from], [from + batchSize])));
+      const output = this.#inUse(() => this.model.forward(slice(x, [from], [from + batchSize])));
       outputs.push(output);
       // One batch ahead at the most.
       if (from + batchSize < n) await synchronize();

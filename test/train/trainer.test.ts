@@ -1,0 +1,283 @@
+import { describe, expect, test } from 'vitest';
+import {
+  data,
+  loss,
+  memory,
+  models,
+  nn,
+  optim,
+  randn,
+  setSeed,
+  setThreads,
+  StriateError,
+  synchronize,
+  tensor,
+  Tensor,
+  Trainer,
+  cpuInfo,
+  type Callback,
+  type EpochRecord,
+} from '../../lib/index.js';
+import type { Progress } from '../../lib/train/progress.js';
+import { noise } from '../check.js';
+
+/** Two classes of noisy points on either side of a line. */
+function points(n: number, seed: number): data.TensorDataset {
+  const x = noise(n * 2, seed);
+  const labels = Int32Array.from({ length: n }, (_, i) => (x[2 * i]! + x[2 * i + 1]! > 0 ? 1 : 0));
+  return new data.TensorDataset(tensor(x, [n, 2]), tensor(labels));
+}
+
+function classifier(seed = 1): Trainer {
+  setSeed(seed);
+  const model = new nn.Sequential(
+    new nn.Linear(2, 16),
+    new nn.ReLU(),
+    new nn.Dropout(0.1),
+    new nn.Linear(16, 2),
+  );
+  const optimizer = new optim.Adam(model.parameters(), { lr: 0.02 });
+  return new Trainer(model, { optimizer, loss: loss.crossEntropy, metrics: ['accuracy'] });
+}
+
+const quiet = { progress: false } as const;
+
+describe('fit', () => {
+  test('learns, and records each epoch', async () => {
+    const trainer = classifier();
+    const history = await trainer.fit(points(500, 1), {
+      epochs: 8,
+      batchSize: 33,
+      validation: points(200, 2),
+      ...quiet,
+    });
+    expect(history.epochs.map((e) => e.epoch)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    const [first, last] = [history.epochs[0] as EpochRecord, history.epochs[7] as EpochRecord];
+    expect(last.loss).toBeLessThan(first.loss / 2);
+    expect(last.validationAccuracy).toBeGreaterThan(0.95);
+    expect(last.samplesPerSecond).toBeGreaterThan(0);
+    const measured = await trainer.evaluate(points(200, 2), { batchSize: 33 });
+    expect(measured).toEqual({ loss: last.validationLoss, accuracy: last.validationAccuracy, samples: 200 });
+  });
+
+  test('gives the mean loss and accuracy over samples, whatever the batches', async () => {
+    const trainer = classifier();
+    const set = points(101, 3);
+    const whole = await trainer.evaluate(set, { batchSize: 101 });
+    const parts = await trainer.evaluate(set, { batchSize: 7 });
+    expect(parts.accuracy).toBe(whole.accuracy);
+    expect(parts.loss).toBeCloseTo(whole.loss, 6);
+  });
+
+  test.each([false, true])(
+    'same seed, same bits: with 1 and 2 threads, twice (LeNet-5: %s)',
+    async (lenet) => {
+      const before = cpuInfo().threads;
+      const run = async (threads: number) => {
+        setThreads(threads);
+        setSeed(7);
+        const model = lenet
+          ? models.lenet5()
+          : new nn.Sequential(
+              new nn.Conv2d(1, 9, 3),
+              new nn.BatchNorm2d(9),
+              new nn.ReLU(),
+              new nn.Dropout(0.3),
+              new nn.Flatten(),
+              new nn.Linear(676 * 9, 10),
+            );
+        const labels = Int32Array.from({ length: 60 }, (_, i) => i % 10);
+        const set = new data.TensorDataset(randn([60, 28, 28, 1]), tensor(labels));
+        const optimizer = new optim.SGD(model.parameters(), { lr: 0.05, momentum: 0.9 });
+        await new Trainer(model, { optimizer, loss: loss.crossEntropy }).fit(set, {
+          epochs: 2,
+          batchSize: 17,
+          ...quiet,
+        });
+        return Promise.all(model.parameters().map((p) => p.data()));
+      };
+      try {
+        const one = await run(1);
+        expect(await run(2)).toEqual(one);
+        expect(await run(2)).toEqual(one);
+      } finally {
+        setThreads(before);
+      }
+    },
+  );
+
+  test('refuses a second fit while one runs, and takes one afterwards', async () => {
+    const trainer = classifier();
+    const running = trainer.fit(points(50, 1), { epochs: 2, ...quiet });
+    await expect(trainer.fit(points(50, 1), quiet)).rejects.toThrow(StriateError);
+    await expect(trainer.fit(points(50, 1), quiet)).rejects.toThrow(/another fit/);
+    await running;
+    await trainer.fit(points(50, 1), quiet);
+  });
+
+  test('ends when its signal is aborted, with the epochs so far', async () => {
+    const trainer = classifier();
+    const controller = new AbortController();
+    const onEpochEnd = ({ epoch }: EpochRecord) => {
+      if (epoch === 2) controller.abort();
+    };
+    const fitting = trainer.fit(points(50, 1), {
+      epochs: 9,
+      signal: controller.signal,
+      callbacks: [{ onEpochEnd }],
+      ...quiet,
+    });
+    await expect(fitting).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
+    expect(trainer.history.epochs).toHaveLength(2);
+    await expect(trainer.fit(points(50, 1), { signal: AbortSignal.abort(), ...quiet })).rejects.toThrow();
+    await trainer.fit(points(50, 1), quiet);
+  });
+
+  test('calls callbacks for every batch and epoch, in order', async () => {
+    const calls: string[] = [];
+    const callback: Callback = {
+      onBatchEnd: ({ epoch, batch }) => void calls.push(`${epoch}.${batch}`),
+      onEpochEnd: async ({ epoch }) => {
+        await new Promise(setImmediate);
+        calls.push(`${epoch}`);
+      },
+    };
+    await classifier().fit(points(50, 1), { epochs: 2, batchSize: 20, callbacks: [callback], ...quiet });
+    expect(calls).toEqual(['1.1', '1.2', '1.3', '1', '2.1', '2.2', '2.3', '2']);
+  });
+
+  test('shows progress through a display, which is told of the end also when training fails', async () => {
+    const calls: string[] = [];
+    const display: Progress = {
+      epochBegin: (epoch, epochs, batches) => void calls.push(`begin ${epoch}/${epochs} ${batches}`),
+      batchEnd: (batch) => void calls.push(`batch ${batch}`),
+      epochEnd: () => void calls.push('epoch'),
+      end: () => void calls.push('end'),
+    };
+    await classifier().fit(points(50, 1), { batchSize: 25, progress: display });
+    expect(calls).toEqual(['begin 1/1 2', 'batch 1', 'batch 2', 'epoch', 'end']);
+    calls.length = 0;
+    const wrong = new data.TensorDataset(randn([4, 2]), tensor(new Int32Array([0, 1, 2, 0])));
+    await expect(classifier().fit(wrong, { batchSize: 2, progress: display })).rejects.toThrow(
+      /crossEntropy/,
+    );
+    expect(calls.at(-1)).toBe('end');
+  });
+
+  test('leaves nothing behind a step', async () => {
+    const trainer = classifier();
+    const set = points(320, 1);
+    await trainer.fit(set, { batchSize: 10, ...quiet });
+    await synchronize();
+    const before = memory();
+    await trainer.fit(set, { epochs: 5, batchSize: 10, ...quiet });
+    await synchronize();
+    const after = memory();
+    expect(after.liveTensors).toBe(before.liveTensors);
+    expect(after.liveBytes).toBe(before.liveBytes);
+  });
+
+  test('refuses empty data and epochs that are none', async () => {
+    const empty = new data.TensorDataset(tensor(new Float32Array(), [0, 2]), tensor(new Int32Array()));
+    await expect(classifier().fit(empty, quiet)).rejects.toThrow(/fit: the dataset is empty/);
+    await expect(classifier().evaluate(empty)).rejects.toThrow(/evaluate: the dataset is empty/);
+    await expect(classifier().fit(points(5, 1), { epochs: 1.5, ...quiet })).rejects.toThrow(/epochs is 1.5/);
+    await expect(classifier().fit(points(5, 1), { batchSize: 0, ...quiet })).rejects.toThrow(
+      /batchSize is 0/,
+    );
+    expect(
+      () =>
+        new Trainer(classifier().model, {
+          optimizer: classifier().optimizer,
+          loss: loss.crossEntropy,
+          metrics: ['f2' as never],
+        }),
+    ).toThrow(/metric 'f2'/);
+  });
+});
+
+describe('predict', () => {
+  test('gives the output for every input, in eval mode, and returns to the mode before', async () => {
+    const trainer = classifier();
+    trainer.model.train();
+    const x = randn([23, 2]);
+    const parts = await trainer.predict(x, { batchSize: 5 });
+    expect(parts.shape).toEqual([23, 2]);
+    expect(parts.requiresGrad).toBe(false);
+    const whole = trainer.model.eval().forward(x);
+    expect(await parts.data()).toEqual(await whole.data());
+  });
+
+  test('works while fit runs', async () => {
+    const trainer = classifier();
+    const fitting = trainer.fit(points(200, 1), { epochs: 3, batchSize: 10, ...quiet });
+    const y = await trainer.predict(randn([3, 2]));
+    expect((await y.data()).every(Number.isFinite)).toBe(true);
+    await fitting;
+  });
+
+  test('an empty input gives an empty output', async () => {
+    const y = await classifier().predict(tensor(new Float32Array(), [0, 2]));
+    expect(y.shape).toEqual([0, 2]);
+  });
+});
+
+describe('DataLoader', () => {
+  const set = () =>
+    new data.TensorDataset(
+      tensor(
+        Float32Array.from({ length: 10 }, (_, i) => i),
+        [10, 1],
+      ),
+      tensor(Int32Array.from({ length: 10 }, (_, i) => i)),
+    );
+  const round = async (loader: data.DataLoader) => {
+    const batches: number[][] = [];
+    for await (const [x, labels] of loader) {
+      expect([...(await x.data())]).toEqual([...(await labels.data())]);
+      batches.push([...(await labels.data())]);
+    }
+    return batches;
+  };
+
+  test('goes in order, with a smaller last batch or without', async () => {
+    const loader = new data.DataLoader(set(), { batchSize: 4 });
+    expect(loader.batches).toBe(3);
+    expect(await round(loader)).toEqual([
+      [0, 1, 2, 3],
+      [4, 5, 6, 7],
+      [8, 9],
+    ]);
+    expect(await round(new data.DataLoader(set(), { batchSize: 4, dropLast: true }))).toHaveLength(2);
+  });
+
+  test('shuffles anew each round, reproducibly by seed', async () => {
+    const make = (seed: number) => new data.DataLoader(set(), { batchSize: 3, shuffle: true, seed });
+    const loader = make(5);
+    const [first, second] = [await round(loader), await round(loader)];
+    expect(first.flat().sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(second).not.toEqual(first);
+    const again = make(5);
+    expect([await round(again), await round(again)]).toEqual([first, second]);
+    expect(await round(make(6))).not.toEqual(first);
+  });
+
+  test('disposes a batch when the next is asked for, unless it is kept', async () => {
+    const seen: Tensor[] = [];
+    for await (const [x] of new data.DataLoader(set(), { batchSize: 4 }))
+      seen.push(seen.length === 1 ? x.keep() : x);
+    expect(seen.map((x) => x.disposed)).toEqual([true, false, true]);
+  });
+
+  test('makes f32 in [0, 1] of u8', async () => {
+    const bytes = new data.TensorDataset(
+      tensor(new Uint8Array([0, 51, 255]), [3, 1]),
+      tensor(new Int32Array(3)),
+    );
+    const [x] = bytes.batch(tensor(new Int32Array([2, 1, 0])));
+    expect([...(await x.data())]).toEqual([1, Math.fround(0.2), 0].map((v) => expect.closeTo(v, 6)));
+    expect(() => new data.TensorDataset(randn([3, 1]), tensor(new Int32Array(2)))).toThrow(
+      /one label for each sample/,
+    );
+  });
+});
