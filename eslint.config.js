@@ -8,7 +8,12 @@ export default defineConfig(
   {
     files: ['**/*.js', '**/*.mjs'],
     languageOptions: {
-      globals: { console: 'readonly', URL: 'readonly', fetch: 'readonly', performance: 'readonly' },
+      globals: Object.fromEntries(
+        ['console', 'fetch', 'performance', 'setTimeout', 'clearTimeout', 'URL'].map((name) => [
+          name,
+          'readonly',
+        ]),
+      ),
     },
   },
   {

@@ -42,7 +42,11 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
   return Math.sqrt(difference / Math.max(norm, 1e-30));
 }
 
-export async function expectClose(actual: Tensor, expected: ArrayLike<number>, tolerance = 1e-6): Promise<void> {
+export async function expectClose(
+  actual: Tensor,
+  expected: ArrayLike<number>,
+  tolerance = 1e-6,
+): Promise<void> {
   const error = relativeError(await actual.data(), expected);
   expect(error, `relative error ${error}`).toBeLessThanOrEqual(tolerance);
 }
@@ -102,7 +106,10 @@ export async function expectGradients(
       numeric.push(((await loss(place, step)) - (await loss(place, -step))) / (2 * step));
     }
     const given = await analytic[k]!.data();
-    const error = relativeError(places.map((place) => given[place]!), numeric);
+    const error = relativeError(
+      places.map((place) => given[place]!),
+      numeric,
+    );
     expect(error, `gradient by input ${k}: relative error ${error}`).toBeLessThanOrEqual(tolerance);
   }
 }

@@ -86,21 +86,20 @@ chmodSync(launcher, 0o755);
 const preload = join(tree, 'preload.cjs');
 writeFileSync(preload, `process.execPath = ${JSON.stringify(launcher)};\n`);
 
-const totals = [];
-for (const isa of ['neon', 'scalar'])
-  totals.push(
-    await runTests({
-      label: `arm64 ${isa}`,
-      cwd: tree,
-      node: [launcher],
-      args: [...kernelTestsOnly, '--testTimeout=300000', '--maxWorkers=2'],
-      filters: process.argv.slice(2),
-      env: {
-        STRIATE_ISA: isa,
-        NODE_OPTIONS: `--require=${preload}`,
-        // The oldest kind of processor that is promised to work.
-        QEMU_CPU: 'cortex-a57',
-      },
-    }),
-  );
-finish(totals);
+finish([
+  await runTests({
+    // Every arm64 processor has NEON, so the scalar kernels need no turn here: x86 tests them, and much faster.
+    label: 'arm64 neon',
+    cwd: tree,
+    node: [launcher],
+    args: [...kernelTestsOnly, '--testTimeout=300000', '--maxWorkers=2'],
+    filters: process.argv.slice(2),
+    env: {
+      STRIATE_ISA: 'neon',
+      NODE_OPTIONS: `--require=${preload}`,
+      // The oldest kind of processor that is promised to work.
+      QEMU_CPU: 'cortex-a57',
+    },
+    minutes: 15,
+  }),
+]);

@@ -93,8 +93,8 @@ function build() {
   const last = statSync(stamp, { throwIfNoEntry: false });
   if (complete && last && !inputs.some((path) => changedSince(join(root, path), last.mtimeMs))) return;
 
-  if (!complete)
-    console.error('Building the native core and the library (the first time takes a few minutes) ...');
+  const firstTime = 'Building the native core and the library (the first time takes a few minutes) ...';
+  console.error(complete ? 'Rebuilding what changed ...' : firstTime);
   // tsc and cmake-js each trust a file of their own over what is really there.
   if (!existsSync(library)) rmSync(join(root, 'build/tsconfig.build.tsbuildinfo'), { force: true });
   if (!['Makefile', 'build.ninja'].some((file) => existsSync(join(root, 'build', file))))

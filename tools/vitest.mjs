@@ -31,9 +31,14 @@ const counted = (results) => {
   return total;
 };
 
+function endGroup(child) {
+  if (process.platform === 'win32') child.kill();
+  else process.kill(-child.pid, 'SIGKILL');
+}
+
 /**
  * Runs vitest once, prints a line, and returns what passed and failed. Without a selection by the user (`filters`)
- * a skipped test is a failure: it would otherwise be forgotten.
+ * a skipped test is a failure: it would otherwise be forgotten. The run as a whole may take `minutes`.
  */
 export async function runTests({
   label,
@@ -42,6 +47,7 @@ export async function runTests({
   env = {},
   cwd = root,
   node = [process.execPath],
+  minutes = 10,
 }) {
   console.log(`\n== ${label}`);
   const folder = mkdtempSync(join(tmpdir(), 'striate-test-'));
@@ -50,20 +56,33 @@ export async function runTests({
     ...node,
     join(cwd, 'node_modules/vitest/vitest.mjs'),
     'run',
-    '--reporter=dot',
+    '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${output}`,
     ...args,
     // What the user selects may not exist among the tests of this run.
     ...(filters.length > 0 ? ['--passWithNoTests', ...filters] : []),
   ];
-  // Threads that wait by spinning would take the processor from another test's process.
   const child = spawn(command[0], command.slice(1), {
     cwd,
+    // Threads that wait by spinning would take the processor from another test's process.
     env: { OMP_WAIT_POLICY: 'passive', ...process.env, ...env },
     stdio: ['ignore', 'inherit', 'inherit'],
+    // A process group of its own, to be able to end all of it: vitest cannot end a test that hangs in native code.
+    detached: true,
   });
+  const interrupt = (signal) => {
+    endGroup(child);
+    process.exit(signal === 'SIGINT' ? 130 : 143);
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  const watchdog = setTimeout(() => {
+    console.error(`\n${label}: ended after ${minutes} minutes`);
+    endGroup(child);
+  }, minutes * 60_000);
   const code = await new Promise((resolve, reject) => child.on('error', reject).on('exit', resolve));
+  clearTimeout(watchdog);
+  process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
 
   let total = { passed: 0, failed: 0, skipped: 0 };
   try {

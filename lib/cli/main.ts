@@ -1,24 +1,8 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
-import { benchCommand } from './bench.js';
-import { evalCommand } from './eval.js';
-import { infoCommand } from './info.js';
-import { version } from './package.js';
-import { predictCommand } from './predict.js';
-import { quickstartCommand } from './quickstart.js';
-import { trainCommand } from './train.js';
-
-const program = new Command('striate')
-  .description('Trains convolutional neural networks on the CPU.')
-  .version(version)
-  .addCommand(trainCommand())
-  .addCommand(evalCommand())
-  .addCommand(predictCommand())
-  .addCommand(benchCommand())
-  .addCommand(infoCommand())
-  .addCommand(quickstartCommand(), { hidden: true });
 
 try {
+  // Loaded here, so that what keeps the native side from loading is told like any other error.
+  const { program } = await import('./program.js');
   await program.parseAsync();
 } catch (error) {
   process.stderr.write(`striate: ${error instanceof Error ? error.message : String(error)}\n`);

@@ -1,6 +1,8 @@
 #include "binding/call.h"
 
 #include <cmath>
+#include <cstdio>
+#include <new>
 #include <utility>
 
 #include "runtime/errors.h"
@@ -9,6 +11,9 @@ namespace striate {
 namespace {
 
 Export* exported = nullptr;
+
+/// Far more than a model has parameters.
+constexpr uint32_t maxTensors = 1 << 16;
 
 std::string given(const Napi::Value& value) {
   switch (value.Type()) {
@@ -19,8 +24,9 @@ std::string given(const Napi::Value& value) {
       const double number = value.As<Napi::Number>().DoubleValue();
       if (std::isnan(number)) return "NaN";
       if (std::isinf(number)) return number > 0 ? "Infinity" : "-Infinity";
-      if (number == std::trunc(number) && std::abs(number) < 1e15) return std::to_string(static_cast<int64_t>(number));
-      return std::to_string(number);
+      char text[32];
+      std::snprintf(text, sizeof text, "%.16g", number);
+      return text;
     }
     case napi_string: return "a string";
     case napi_symbol: return "a symbol";
@@ -36,9 +42,13 @@ void Call::refuse(size_t index, const char* argument, const char* wanted) const 
   throw TypeError(what(argument) + " is " + given(info_[index]) + ", wants " + wanted);
 }
 
-Tensor Call::tensor(size_t index, const char* argument) const {
+double Call::handle(size_t index, const char* argument) const {
   if (!info_[index].IsNumber()) refuse(index, argument, "a tensor");
-  return environment_.find(info_[index].As<Napi::Number>().DoubleValue(), operation_, argument);
+  return info_[index].As<Napi::Number>().DoubleValue();
+}
+
+Tensor Call::tensor(size_t index, const char* argument) const {
+  return environment_.find(handle(index, argument), operation_, argument);
 }
 
 Tensor Call::tensorOrNull(size_t index, const char* argument) const {
@@ -48,8 +58,12 @@ Tensor Call::tensorOrNull(size_t index, const char* argument) const {
 std::vector<Tensor> Call::tensors(size_t index, const char* argument) const {
   if (!info_[index].IsArray()) refuse(index, argument, "an array of tensors");
   const auto array = info_[index].As<Napi::Array>();
+  const uint32_t length = array.Length();  // an element may be a getter that makes the array longer
+  if (length > maxTensors)
+    throw RangeError(what(argument) + " has " + std::to_string(length) + " elements, wants at most " +
+                     std::to_string(maxTensors));
   std::vector<Tensor> list;
-  for (uint32_t i = 0; i < array.Length(); ++i) {
+  for (uint32_t i = 0; i < length; ++i) {
     const Napi::Value item = array[i];
     const std::string name = std::string(argument) + "[" + std::to_string(i) + "]";
     if (!item.IsNumber()) throw TypeError(what(name.c_str()) + " is " + given(item) + ", wants a tensor");
@@ -92,17 +106,18 @@ DType Call::dtype(size_t index, const char* argument) const {
   const std::string name = text(index, argument);
   for (const DType type : {DType::f32, DType::i32, DType::u8})
     if (name == dtypeName(type)) return type;
-  throw RangeError(what(argument) + " is '" + name + "', wants 'f32', 'i32' or 'u8'");
+  throw RangeError(what(argument) + " is " + (name.size() > 20 ? "a long string" : "'" + name + "'") +
+                   ", wants 'f32', 'i32' or 'u8'");
 }
 
 std::vector<int64_t> Call::integers(size_t index, const char* argument) const {
   if (!info_[index].IsArray()) refuse(index, argument, "an array of whole numbers");
   const auto array = info_[index].As<Napi::Array>();
-  if (array.Length() > 64)
-    throw RangeError(what(argument) + " has " + std::to_string(array.Length()) + " elements, wants at most 64");
+  const uint32_t length = array.Length();
+  if (length > 64) throw RangeError(what(argument) + " has " + std::to_string(length) + " elements, wants at most 64");
   constexpr int64_t most = int64_t{1} << 53;
   std::vector<int64_t> list;
-  for (uint32_t i = 0; i < array.Length(); ++i)
+  for (uint32_t i = 0; i < length; ++i)
     list.push_back(whole(array[i], what(argument) + "[" + std::to_string(i) + "]", -most, most));
   return list;
 }
@@ -143,6 +158,8 @@ Napi::Value Export::invoke(const Napi::CallbackInfo& info) {
     throw Napi::RangeError::New(env, error.what());
   } catch (const Napi::Error&) {
     throw;
+  } catch (const std::bad_alloc&) {
+    throw Environment::of(env).error(std::string(self.name_) + ": out of memory");
   } catch (const std::exception& error) {
     throw Environment::of(env).error(error.what());
   }

@@ -24,6 +24,8 @@ class Call {
   Napi::Value value(size_t index) const { return info_[index]; }
   const char* operation() const { return operation_; }
 
+  /// The number that a tensor goes by, whether or not there is such a tensor.
+  double handle(size_t index, const char* argument) const;
   Tensor tensor(size_t index, const char* argument) const;
   /// No tensor where JavaScript gives null.
   Tensor tensorOrNull(size_t index, const char* argument) const;

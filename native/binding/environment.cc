@@ -5,9 +5,9 @@
 #include <cstring>
 #include <mutex>
 #include <utility>
-#include <vector>
 
 #include "ops/operation.h"
+#include "runtime/cpu.h"
 #include "runtime/errors.h"
 
 namespace striate {
@@ -15,25 +15,35 @@ namespace {
 
 /// Environments that a handle can tell apart; after that many the count starts anew.
 constexpr uint64_t environments = 4096;
+/// Whole numbers below are exact in JavaScript.
+constexpr double maxHandle = 9007199254740992.0;
 std::atomic<uint64_t> nextOrdinal{0};
 std::atomic<uint64_t> nextSerial{1};
 
 /// V8 hears of changes from this size on: telling it costs more than a small operation.
 constexpr int64_t reportedStep = int64_t{4} << 20;
 
-Napi::Value typedArray(Napi::Env env, DType dtype, const std::vector<std::byte>& bytes) {
-  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, bytes.size());
-  if (!bytes.empty()) std::memcpy(buffer.Data(), bytes.data(), bytes.size());
-  const size_t n = bytes.size() / static_cast<size_t>(itemSize(dtype));
+const char* arrayClassName(DType dtype) {
   switch (dtype) {
-    case DType::f32: return Napi::Float32Array::New(env, n, buffer, 0);
-    case DType::i32: return Napi::Int32Array::New(env, n, buffer, 0);
-    default: return Napi::Uint8Array::New(env, n, buffer, 0);
+    case DType::f32:
+      return "Float32Array";
+    case DType::i32:
+      return "Int32Array";
+    default:
+      return "Uint8Array";
   }
 }
 
-std::vector<std::byte> copyOf(const Tensor& tensor) {
-  return {tensor.raw(), tensor.raw() + tensor.bytes()};
+Block copyOf(const Tensor& tensor) {
+  Block copy = Block::take(tensor.bytes());
+  if (tensor.bytes() > 0) std::memcpy(copy.data(), tensor.raw(), static_cast<size_t>(tensor.bytes()));
+  return copy;
+}
+
+/// What V8 hears of a tensor; nothing of one that can never be.
+int64_t reportedBytes(const Storage& storage) {
+  static const int64_t limit = memoryLimit();
+  return storage.bytes() > limit ? 0 : storage.bytes();
 }
 
 }  // namespace
@@ -52,10 +62,12 @@ struct Environment::Channel {
 
 /// A promise on its way.
 struct Environment::Reading {
-  Tensor tensor;  // none: the promise is of the place in the queue alone
   Napi::Promise::Deferred deferred;
-  std::vector<std::byte> bytes;
-  std::string error;
+  bool value;  // false: the promise is of the place in the queue alone
+  DType dtype = DType::f32;
+  int64_t elements = 0;
+  Block bytes{};
+  std::string error{};
 };
 
 Environment::Environment(Napi::Env env)
@@ -70,6 +82,9 @@ Environment::Environment(Napi::Env env)
   // Hooks run in reverse order: this one closes the channel before Node frees the function.
   if (status == napi_ok) status = napi_add_env_cleanup_hook(env, cleanUp, this);
   if (status != napi_ok) throw Napi::Error::New(env, "striate: this environment takes no thread-safe function");
+  for (const DType dtype : {DType::f32, DType::i32, DType::u8})
+    arrayClasses_[static_cast<size_t>(dtype)] =
+        Napi::Persistent(env.Global().Get(arrayClassName(dtype)).As<Napi::Function>());
 }
 
 Environment::~Environment() = default;
@@ -85,14 +100,14 @@ void Environment::cleanUp(void* data) {
 }
 
 double Environment::add(Tensor tensor) {
-  reportMemory(tensor.bytes());
+  if (tensor.storage->handles++ == 0) reportMemory(reportedBytes(*tensor.storage));
   const uint64_t handle = nextSerial.fetch_add(1, std::memory_order_relaxed) * environments + ordinal_;
   tensors_.emplace(handle, std::move(tensor));
   return static_cast<double>(handle);
 }
 
 const Tensor& Environment::find(double number, const char* operation, const char* argument) const {
-  const bool possible = number >= environments && number < 9007199254740992.0;
+  const bool possible = number >= environments && number < maxHandle;
   const uint64_t handle = possible ? static_cast<uint64_t>(number) : 0;
   if (static_cast<double>(handle) == number) {
     if (const auto found = tensors_.find(handle); found != tensors_.end()) return found->second;
@@ -105,10 +120,23 @@ const Tensor& Environment::find(double number, const char* operation, const char
 }
 
 void Environment::release(double handle) {
-  const auto found = tensors_.find(handle >= 0 && handle < 9007199254740992.0 ? static_cast<uint64_t>(handle) : 0);
-  if (found == tensors_.end()) return;
-  reportMemory(-found->second.bytes());
+  const auto found = tensors_.find(handle >= 0 && handle < maxHandle ? static_cast<uint64_t>(handle) : 0);
+  if (found == tensors_.end() || static_cast<double>(found->first) != handle) return;
+  Storage& storage = *found->second.storage;
+  if (--storage.handles == 0) reportMemory(-reportedBytes(storage));
   tensors_.erase(found);
+}
+
+/// Made by JavaScript's constructor, which throws where there is no array of that length, or no memory for it: the
+/// functions of Node-API end the process.
+Napi::Value Environment::typedArray(DType dtype, int64_t elements, const void* bytes) const {
+  const auto length = Napi::Number::New(env_, static_cast<double>(elements));
+  const Napi::Object array = arrayClasses_[static_cast<size_t>(dtype)].New({length});
+  void* data = nullptr;
+  const napi_status status = napi_get_typedarray_info(env_, array, nullptr, nullptr, &data, nullptr, nullptr);
+  if (status != napi_ok) throw Napi::Error::New(env_);
+  if (elements > 0) std::memcpy(data, bytes, static_cast<size_t>(elements * itemSize(dtype)));
+  return array;
 }
 
 void Environment::reportMemory(int64_t change) {
@@ -124,24 +152,27 @@ Napi::Error Environment::error(const std::string& message) const {
 }
 
 Napi::Value Environment::read(const Tensor& tensor) {
-  return enqueueRead(std::make_unique<Reading>(
-      Reading{tensor, Napi::Promise::Deferred::New(env_), {}, {}}));
+  auto reading = std::make_unique<Reading>(
+      Reading{Napi::Promise::Deferred::New(env_), true, tensor.dtype, tensor.elements()});
+  return enqueueRead("data", std::move(reading), tensor);
 }
 
 Napi::Value Environment::synchronize() {
-  return enqueueRead(std::make_unique<Reading>(Reading{{}, Napi::Promise::Deferred::New(env_), {}, {}}));
+  auto reading = std::make_unique<Reading>(Reading{Napi::Promise::Deferred::New(env_), false});
+  return enqueueRead("synchronize", std::move(reading), Tensor());
 }
 
-Napi::Value Environment::enqueueRead(std::unique_ptr<Reading> reading) {
+Napi::Value Environment::enqueueRead(const char* operation, std::unique_ptr<Reading> reading,
+                                     const Tensor& tensor) {
   const Napi::Promise promise = reading->deferred.Promise();
   if (++pendingReads_ == 1) napi_ref_threadsafe_function(env_, channel_->function);
   // std::function wants what can be copied, so the two ends share the owner.
   const auto owner = std::make_shared<std::unique_ptr<Reading>>(std::move(reading));
   Command command{};
-  command.operation = "data";
-  if ((*owner)->tensor) command.reads = {(*owner)->tensor.storage};
-  command.run = [owner, channel = channel_] {
-    if ((*owner)->tensor) (*owner)->bytes = copyOf((*owner)->tensor);
+  command.operation = operation;
+  command.reads = storages({tensor});
+  command.run = [owner, tensor, channel = channel_] {
+    if (tensor) (*owner)->bytes = copyOf(tensor);
     channel->send(std::move(*owner));
   };
   command.failed = [owner, channel = channel_](const std::string& error) {
@@ -158,19 +189,23 @@ void Environment::settle(napi_env raw, napi_value, void* context, void* data) {
   if (!raw) return;  // the environment has ended; nobody waits
   auto& self = *static_cast<Environment*>(context);
   const Napi::Env env(raw);
-  const Napi::HandleScope scope(env);
   if (--self.pendingReads_ == 0) napi_unref_threadsafe_function(env, self.channel_->function);
+  // No exception may leave: this is called from C.
   try {
-    if (!reading->error.empty()) {
-      reading->deferred.Reject(self.error(reading->error).Value());
-    } else if (reading->tensor) {
-      reading->deferred.Resolve(typedArray(env, reading->tensor.dtype, reading->bytes));
-    } else {
-      reading->deferred.Resolve(env.Undefined());
+    const Napi::HandleScope scope(env);
+    try {
+      if (!reading->error.empty()) {
+        reading->deferred.Reject(self.error(reading->error).Value());
+      } else if (reading->value) {
+        reading->deferred.Resolve(self.typedArray(reading->dtype, reading->elements, reading->bytes.data()));
+      } else {
+        reading->deferred.Resolve(env.Undefined());
+      }
+    } catch (const Napi::Error& error) {
+      reading->deferred.Reject(error.Value());  // there is no such array, or no memory for it
     }
-  } catch (const Napi::Error& error) {
-    // The array could not be made (no memory), or the environment is ending and runs no more JavaScript.
-    reading->deferred.Reject(error.Value());
+  } catch (const Napi::Error&) {
+    // The environment is ending and runs no more JavaScript: nobody waits.
   }
 }
 
@@ -179,7 +214,7 @@ Napi::Value Environment::readNow(const Tensor& tensor) {
     std::mutex mutex;
     std::condition_variable there;
     bool done = false;
-    std::vector<std::byte> bytes;
+    Block bytes;
     std::string error;
     void finish() {
       std::lock_guard lock(mutex);
@@ -203,7 +238,7 @@ Napi::Value Environment::readNow(const Tensor& tensor) {
   std::unique_lock lock(outcome->mutex);
   outcome->there.wait(lock, [&] { return outcome->done; });
   if (!outcome->error.empty()) throw StateError(outcome->error);
-  return typedArray(env_, tensor.dtype, outcome->bytes);
+  return typedArray(tensor.dtype, tensor.elements(), outcome->bytes.data());
 }
 
 }  // namespace striate

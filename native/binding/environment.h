@@ -47,9 +47,10 @@ class Environment {
   struct Channel;
   struct Reading;
 
-  Napi::Value enqueueRead(std::unique_ptr<Reading> reading);
+  Napi::Value enqueueRead(const char* operation, std::unique_ptr<Reading> reading, const Tensor& tensor);
   static void settle(napi_env env, napi_value, void* context, void* data);
   static void cleanUp(void* environment);
+  Napi::Value typedArray(DType dtype, int64_t elements, const void* bytes) const;
   void reportMemory(int64_t change);
 
   Napi::Env env_;
@@ -58,6 +59,7 @@ class Environment {
   std::shared_ptr<Channel> channel_;
   std::unordered_map<uint64_t, Tensor> tensors_;
   Napi::FunctionReference errorClass_;
+  Napi::FunctionReference arrayClasses_[3];  // by DType
   int64_t pendingReads_ = 0;
   int64_t unreportedBytes_ = 0;
 };

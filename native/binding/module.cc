@@ -3,7 +3,7 @@
 
 #include <cstdlib>
 #include <memory>
-#include <mutex>
+#include <string>
 
 #include "binding/call.h"
 #include "binding/environment.h"
@@ -12,13 +12,19 @@
 
 namespace {
 
-Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+/// Why the instruction set asked for cannot be had, or nothing.
+std::string chooseOnce() {
   try {
-    static std::once_flag chosen;
-    std::call_once(chosen, [] { striate::chooseIsa(std::getenv("STRIATE_ISA")); });
+    striate::chooseIsa(std::getenv("STRIATE_ISA"));
+    return {};
   } catch (const striate::RangeError& error) {
-    throw Napi::RangeError::New(env, error.what());
+    return error.what();
   }
+}
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  static const std::string refusal = chooseOnce();
+  if (!refusal.empty()) throw Napi::RangeError::New(env, refusal);
   env.SetInstanceData(std::make_unique<striate::Environment>(env).release());
   striate::Export::all(env, exports);
   return exports;

@@ -9,14 +9,16 @@ namespace striate {
 namespace {
 
 /// The element type of a typed array that a tensor can be made of.
-DType elementType(const Call& call, const Napi::TypedArray& array) {
-  switch (array.TypedArrayType()) {
-    case napi_float32_array: return DType::f32;
-    case napi_int32_array: return DType::i32;
-    case napi_uint8_array: return DType::u8;
+DType elementType(napi_typedarray_type type) {
+  switch (type) {
+    case napi_float32_array:
+      return DType::f32;
+    case napi_int32_array:
+      return DType::i32;
+    case napi_uint8_array:
+      return DType::u8;
     default:
-      throw TypeError(std::string(call.operation()) +
-                      ": data is another typed array, wants Float32Array, Int32Array or Uint8Array");
+      throw TypeError("tensor: data is another typed array, wants Float32Array, Int32Array or Uint8Array");
   }
 }
 
@@ -25,15 +27,23 @@ Napi::Value fromData(Call& call) {
   if (!call.value(0).IsTypedArray())
     throw TypeError("tensor: data is no typed array, wants Float32Array, Int32Array or Uint8Array");
   const Shape shape = call.shape(1, "shape");
-  const auto array = call.value(0).As<Napi::TypedArray>();
-  Tensor t("tensor", shape, elementType(call, array));
-  if (static_cast<int64_t>(array.ElementLength()) != shape.elements())
-    throw RangeError("tensor: data has " + std::to_string(array.ElementLength()) + " elements, shape " +
-                     shape.text() + " wants " + std::to_string(shape.elements()));
-  t.storage->allocate();
-  if (t.bytes() > 0)
-    std::memcpy(t.raw(), static_cast<const std::byte*>(array.ArrayBuffer().Data()) + array.ByteOffset(),
-                static_cast<size_t>(t.bytes()));
+  // Asked of Node-API itself, and last: reading the shape may run JavaScript, which may change the array, and the wrapper
+  // knows no array over a SharedArrayBuffer.
+  napi_typedarray_type type{};
+  size_t length = 0;
+  void* data = nullptr;
+  if (napi_get_typedarray_info(call.env(), call.value(0), &type, &length, &data, nullptr, nullptr) != napi_ok)
+    throw Napi::Error::New(call.env());
+  Tensor t("tensor", shape, elementType(type));
+  if (static_cast<int64_t>(length) != shape.elements())
+    throw RangeError("tensor: data has " + std::to_string(length) + " elements, shape " + shape.text() + " wants " +
+                     std::to_string(shape.elements()));
+  try {
+    t.storage->allocate();
+  } catch (const StateError& error) {
+    throw StateError(std::string("tensor: ") + error.what());
+  }
+  if (t.bytes() > 0) std::memcpy(t.raw(), data, static_cast<size_t>(t.bytes()));
   Command command{};
   command.operation = "tensor";
   command.writes = {t.storage};
@@ -121,7 +131,7 @@ Export exports[] = {
     {"assign", assign},
     {"dispose",
      [](Call& call) -> Napi::Value {
-       call.environment().release(call.number(0, "tensor"));
+       call.environment().release(call.handle(0, "tensor"));
        return call.nothing();
      }},
     {"data", [](Call& call) { return call.environment().read(call.tensor(0, "tensor")); }},

@@ -115,7 +115,7 @@ void copyBlock(const std::byte* x, std::byte* y, const CopyAxis& rows, const Cop
 template <int size>
 template <class Vec>
 void CopyBlocks<size>::run() const {
-  const CopyAxis &rows = loops->rows, &columns = loops->columns;
+  const CopyAxis rows = loops->rows, columns = loops->columns;
   int64_t at[CopyLoops::maxOuter];
   int64_t xOffset = fromRow * rows.x + fromColumn * columns.x,
           yOffset = fromRow * rows.y + fromColumn * columns.y;

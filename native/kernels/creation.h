@@ -91,7 +91,11 @@ uint8_t castOne(float x, const uint8_t*) {
 template <class From, class To>
 template <class Vec>
 void Cast<From, To>::run() const {
-  for (int64_t i = 0; i < n; ++i) y[i] = castOne<Vec>(x[i], static_cast<const To*>(nullptr));
+  // In variables of their own: a byte that is stored might else be one of the fields.
+  const From* from = x;
+  To* to = y;
+  const int64_t count = n;
+  for (int64_t i = 0; i < count; ++i) to[i] = castOne<Vec>(from[i], static_cast<const To*>(nullptr));
 }
 
 template void Arange<float>::run<STRIATE_VEC>() const;

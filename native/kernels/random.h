@@ -140,33 +140,40 @@ void RandomUniform::run() const {
 /// pairs.
 template <class Vec>
 void normalPairs(const uint32_t* u, const uint32_t* v, float* first, float* second) {
-  for (int i = 0; i < randomGroup / 4; ++i) {
+  constexpr int pairs = randomGroup / 4;
+  // u is m·2ᵏ with m in [√½, √2); 2πv is x, |x| ≤ π/4, past a multiple of a quarter turn.
+  float m[pairs], k[pairs], x[pairs], turned[pairs], cosineSign[pairs], sineSign[pairs];
+  for (int i = 0; i < pairs; ++i) {
     const float uniform = (static_cast<float>(static_cast<int32_t>(u[i] >> 1)) + 0.5f) * 0x1p-31f;
-    // uniform = m·2ᵏ with m in [√½, √2); ln m = 2·artanh s, whose series ends below a float's precision.
     uint32_t bits;
     ::memcpy(&bits, &uniform, sizeof bits);
-    const int32_t k = static_cast<int32_t>(bits - 0x3F3504F3u) >> 23;
-    bits -= static_cast<uint32_t>(k) << 23;
-    float m;
-    ::memcpy(&m, &bits, sizeof m);
-    const float s = (m - 1.0f) / (m + 1.0f), z = s * s;
-    const float lnM =
-        s * (2.0f + z * (2.0f / 3.0f + z * (2.0f / 5.0f + z * (2.0f / 7.0f + z * (2.0f / 9.0f)))));
-    const float radius = ::sqrtf(-2.0f * (static_cast<float>(k) * 0.693147181f + lnM));
-    // 2πv/2³² is x past a multiple of a quarter turn, |x| ≤ π/4: Taylor's series of sine and cosine.
+    const int32_t exponent = static_cast<int32_t>(bits - 0x3F3504F3u) >> 23;
+    bits -= static_cast<uint32_t>(exponent) << 23;
+    ::memcpy(&m[i], &bits, sizeof bits);
+    k[i] = static_cast<float>(exponent);
     const uint32_t quarter = (v[i] + 0x20000000u) >> 30;
-    const float x = static_cast<float>(static_cast<int32_t>(v[i] - (quarter << 30))) * 1.46291808e-9f;
-    const float w = x * x;
-    const float sine =
-        x *
-        (1.0f + w * (-1.0f / 6.0f + w * (1.0f / 120.0f + w * (-1.0f / 5040.0f + w * (1.0f / 362880.0f)))));
-    const float cosine =
-        1.0f + w * (-0.5f + w * (1.0f / 24.0f + w * (-1.0f / 720.0f + w * (1.0f / 40320.0f))));
-    const bool turned = (quarter & 1u) != 0;
-    const float cosineSign = 1.0f - static_cast<float>(static_cast<int32_t>((quarter + 1u) & 2u));
-    const float sineSign = 1.0f - static_cast<float>(static_cast<int32_t>(quarter & 2u));
-    first[i] = radius * cosineSign * (turned ? sine : cosine);
-    second[i] = radius * sineSign * (turned ? cosine : sine);
+    x[i] = static_cast<float>(static_cast<int32_t>(v[i] - (quarter << 30))) * 1.46291808e-9f;
+    turned[i] = static_cast<float>(static_cast<int32_t>(quarter & 1u));
+    cosineSign[i] = 1.0f - static_cast<float>(static_cast<int32_t>((quarter + 1u) & 2u));
+    sineSign[i] = 1.0f - static_cast<float>(static_cast<int32_t>(quarter & 2u));
+  }
+  const auto c = [](float value) { return Vec::broadcast(value); };
+  for (int i = 0; i < pairs; i += Vec::size) {
+    // ln m = 2·artanh s; the series end below a float's precision.
+    const Vec one = c(1.0f), mantissa = Vec::load(m + i), s = (mantissa - one) / (mantissa + one), z = s * s;
+    const Vec lnM =
+        s *
+        (c(2.0f) + z * (c(2.0f / 3.0f) + z * (c(2.0f / 5.0f) + z * (c(2.0f / 7.0f) + z * c(2.0f / 9.0f)))));
+    const Vec radius = sqrt(c(-2.0f) * (Vec::load(k + i) * c(0.693147181f) + lnM));
+    const Vec angle = Vec::load(x + i), w = angle * angle;
+    const Vec sine =
+        angle * (one + w * (c(-1.0f / 6.0f) +
+                            w * (c(1.0f / 120.0f) + w * (c(-1.0f / 5040.0f) + w * c(1.0f / 362880.0f)))));
+    const Vec cosine =
+        one + w * (c(-0.5f) + w * (c(1.0f / 24.0f) + w * (c(-1.0f / 720.0f) + w * c(1.0f / 40320.0f))));
+    const auto swaps = c(0.0f) < Vec::load(turned + i);
+    (radius * Vec::load(cosineSign + i) * select(swaps, sine, cosine)).store(first + i);
+    (radius * Vec::load(sineSign + i) * select(swaps, cosine, sine)).store(second + i);
   }
 }
 
@@ -203,17 +210,17 @@ void RandomPermutation::run() const {
 template <class Vec>
 void Dropout::run() const {
   forRandomGroups<Vec>(source, group, n, [&](int64_t i, const uint32_t* words, int count) {
-    const float* from = x + i;
-    float* to = y + i;
-    const auto one = [&](int j) {
-      const float scaled = scale * from[j];
-      to[j] = words[j] < threshold ? 0.0f : scaled;
-    };
-    if (count == randomGroup) {
-      for (int j = 0; j < randomGroup; ++j) one(j);
-    } else {
-      for (int j = 0; j < count; ++j) one(j);
+    float values[randomGroup] = {};
+    ::memcpy(values, x + i, static_cast<size_t>(count) * sizeof(float));
+    // By masks: which way a branch goes would be anyone's guess.
+    for (int j = 0; j < randomGroup; ++j) {
+      const float scaled = scale * values[j];
+      uint32_t bits;
+      ::memcpy(&bits, &scaled, sizeof bits);
+      bits &= words[j] < threshold ? 0u : ~0u;
+      ::memcpy(&values[j], &bits, sizeof bits);
     }
+    ::memcpy(y + i, values, static_cast<size_t>(count) * sizeof(float));
   });
 }
 

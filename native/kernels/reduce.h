@@ -62,12 +62,12 @@ struct ArgMaxColumns {
 #ifdef STRIATE_VEC
 #include <math.h>
 
+#include "kernels/lanes.h"
 #include "kernels/math.h"
 
 namespace striate {
 
-// What the loops below combine elements with: two vectors, or two elements; onto(v, p, n, all), v with the
-// last n of the `all` elements that end at p + n, n less than a vector; across(v), all lanes of v.
+// What the loops below combine: two vectors, two elements, and across(v), all lanes of a vector.
 
 template <class Vec>
 struct SumOf {
@@ -78,7 +78,6 @@ struct SumOf {
   }
   static float neutral(float) { return 0.0f; }
   static int32_t neutral(int32_t) { return 0; }
-  Vec onto(Vec v, const float* p, int n, int64_t) const { return v + Vec::loadPartial(p, n); }
   float across(Vec v) const { return v.sum(); }
 };
 
@@ -90,7 +89,6 @@ struct LargerOf {
   int32_t operator()(int32_t a, int32_t b) const { return a > b ? a : b; }
   static float neutral(float) { return -INFINITY; }
   static int32_t neutral(int32_t) { return INT32_MIN; }
-  Vec onto(Vec v, const float* p, int n, int64_t all) const { return ontoAgain(*this, v, p, n, all); }
   float across(Vec v) const {
     const Vec one = Vec::broadcast(1.0f);
     const bool numbers = select(v == v, one, one - one).sum() == static_cast<float>(Vec::size);
@@ -105,17 +103,8 @@ struct SmallerOf {
   int32_t operator()(int32_t a, int32_t b) const { return a < b ? a : b; }
   static float neutral(float) { return INFINITY; }
   static int32_t neutral(int32_t) { return INT32_MAX; }
-  Vec onto(Vec v, const float* p, int n, int64_t all) const { return ontoAgain(*this, v, p, n, all); }
   float across(Vec v) const { return -LargerOf<Vec>().across(v * Vec::broadcast(-1.0f)); }
 };
-
-/// An extremum may see an element twice: a whole vector that reaches back, where there is one.
-template <class Vec, class Extremum>
-Vec ontoAgain(const Extremum& combine, Vec v, const float* p, int n, int64_t all) {
-  if (all >= Vec::size) return combine(v, Vec::load(p + n - Vec::size));
-  for (int i = 0; i < n; ++i) v = combine(v, Vec::broadcast(p[i]));
-  return v;
-}
 
 /// Calls work(combine), combine being the function that `reduction` names.
 template <class Vec, class Work>
@@ -203,7 +192,8 @@ void ReduceColumns<Element>::run() const {
 template <class Vec, class Combine>
 float reduceBlock(const float* x, int64_t n, const Combine& combine) {
   constexpr int count = 8;
-  Vec sum = Vec::broadcast(combine.neutral(0.0f));
+  const Vec neutral = Vec::broadcast(combine.neutral(0.0f));
+  Vec sum = neutral;
   int64_t i = 0;
   if (n >= count * Vec::size) {
     Vec sums[count];
@@ -214,8 +204,9 @@ float reduceBlock(const float* x, int64_t n, const Combine& combine) {
       for (int k = 0; k < half; ++k) sums[k] = combine(sums[k], sums[k + half]);
     sum = sums[0];
   }
-  for (; i + Vec::size <= n; i += Vec::size) sum = combine(sum, Vec::load(x + i));
-  if (i < n) sum = combine.onto(sum, x + i, static_cast<int>(n - i), n);
+  alongRow<Vec>(n - i, [&](int64_t j, auto load, auto, auto keep) {
+    sum = combine(sum, keep(load(x + i + j), neutral));
+  });
   return combine.across(sum);
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <fstream>
+#include <memory>
 #include <thread>
 
 #include "kernels/kernel.h"
@@ -99,8 +100,9 @@ void chooseIsa(const char* forced) {
   isaIndex = static_cast<int>(found - names.begin());
 }
 
+// Never destroyed: the compute thread may still run when the process leaves main.
 const CpuInfo& cpuInfo() {
-  static const CpuInfo info = readInfo();
+  static const CpuInfo& info = *std::make_unique<CpuInfo>(readInfo()).release();
   return info;
 }
 

@@ -1,4 +1,4 @@
-// The errors that native/ops and native/binding throw; native/binding/function.cc makes them JavaScript's.
+// The errors that native/ops and native/binding throw; native/binding/call.cc makes them JavaScript's.
 #pragma once
 
 #include <stdexcept>

@@ -21,6 +21,7 @@ namespace {
 
 constexpr int64_t alignment = 64;
 constexpr int64_t largePage = int64_t{2} << 20;
+constexpr int64_t maxBlock = int64_t{1} << 60;
 /// Free blocks are trimmed beyond this or beyond the peak of live bytes, whichever is more.
 constexpr int64_t keptAtLeast = int64_t{64} << 20;
 
@@ -126,6 +127,8 @@ Pool& pool() {
 }  // namespace
 
 Block Block::take(int64_t bytes) {
+  // Sizes of scratch are products of what JavaScript gave.
+  if (bytes < 0 || bytes > maxBlock) throw StateError("out of memory: wanted more than 2^60 bytes");
   const int64_t capacity = binSize(bytes);
   return {pool().take(capacity), capacity};
 }

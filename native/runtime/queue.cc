@@ -8,6 +8,7 @@
 #include <exception>
 #include <iterator>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -18,6 +19,9 @@ namespace {
 
 constexpr size_t maxCommands = 4096;
 constexpr int64_t maxHeldBytes = int64_t{256} << 20;
+/// A caller who found the queue full is woken when an eighth of it is free, and so not for every single place.
+constexpr size_t roomyCommands = maxCommands / 8 * 7;
+constexpr int64_t roomyHeldBytes = maxHeldBytes / 8 * 7;
 /// The thread looks for work this long before it sleeps: waking it costs its caller more than most small operations.
 constexpr auto patience = std::chrono::microseconds(50);
 
@@ -38,22 +42,25 @@ void fail(Command& command, const std::string& error) {
   if (command.failed) {
     command.failed(error);
   } else if (command.writes.empty()) {
-    command.stream->remember(error);
+    command.stream->remember(command.lane, error);
   }
 }
 
 void execute(Command& command) {
   if (const std::string* error = failedInput(command)) {
-    if (command.failed) command.stream->recall();  // this read tells it
+    if (command.failed) command.stream->forget(command.lane, *error);  // this read tells it
     return fail(command, *error);
   }
   if (command.failed) {
-    if (const std::string error = command.stream->recall(); !error.empty()) return fail(command, error);
+    if (const std::string error = command.stream->recall(command.lane); !error.empty())
+      return fail(command, error);
   }
   try {
     for (const auto& storage : command.writes)
       if (!storage->data()) storage->allocate();
     command.run();
+  } catch (const std::bad_alloc&) {
+    return fail(command, std::string(command.operation) + ": out of memory");
   } catch (const std::exception& error) {
     return fail(command, std::string(command.operation) + ": " + error.what());
   }
@@ -122,8 +129,7 @@ class Queue {
     --waiting_;
     heldBytes_ -= command.heldBytes;
     running_ = command.stream.get();
-    // At half, so that a caller who runs ahead is not woken for every single place.
-    if (blocked_ && waiting_ <= maxCommands / 2 && heldBytes_ <= maxHeldBytes / 2) room_.notify_all();
+    if (blocked_ && waiting_ <= roomyCommands && heldBytes_ <= roomyHeldBytes) room_.notify_all();
     return command;
   }
 
@@ -163,7 +169,7 @@ Queue& queue() {
 
 void Stream::enqueue(Command command) {
   if (closed_) throw StateError(std::string(command.operation) + ": this environment has ended");
-  command.lane = lane_;
+  command.lane = laneOf(command);
   command.stream = shared_from_this();
   queue().push(std::move(command));
 }
@@ -173,11 +179,28 @@ void Stream::close() {
   queue().cancel(this);
 }
 
-void Stream::remember(std::string error) {
-  if (error_.empty()) error_ = std::move(error);
+Lane Stream::laneOf(const Command& command) const {
+  if (command.failed) {
+    const bool overtakes = !command.reads.empty() && command.reads.front()->lane == Lane::express;
+    return overtakes ? Lane::express : lane_;
+  }
+  if (lane_ == Lane::ordinary)
+    for (const auto& storage : command.reads) storage->lane = Lane::ordinary;
+  for (const auto& storage : command.writes) storage->lane = lane_;
+  return lane_;
 }
 
-std::string Stream::recall() { return std::exchange(error_, {}); }
+void Stream::remember(Lane lane, const std::string& error) {
+  std::string& remembered = errors_[static_cast<size_t>(lane)];
+  if (remembered.empty()) remembered = error;
+}
+
+std::string Stream::recall(Lane lane) { return std::exchange(errors_[static_cast<size_t>(lane)], {}); }
+
+void Stream::forget(Lane lane, const std::string& error) {
+  std::string& remembered = errors_[static_cast<size_t>(lane)];
+  if (remembered == error) remembered.clear();
+}
 
 int64_t queuedCommands() { return queue().count(); }
 

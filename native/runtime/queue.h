@@ -3,6 +3,7 @@
 // Every Node environment (the main thread, each Worker) has a Stream. Commands of all streams go through one queue with
 // two lanes to one compute thread, which owns the OpenMP team. Commands of a lane run in order; between two commands the
 // thread takes from the express lane first, unless the command there waits for what the other lane has yet to produce.
+// A read of what the express lane produced overtakes as well, wherever it is asked for.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,6 @@
 
 namespace striate {
 
-enum class Lane : uint8_t { ordinary, express };
-
 class Stream;
 
 struct Command {
@@ -24,7 +23,7 @@ struct Command {
   /// What run() reads; it runs when all of it is there. A failed one fails this command too.
   std::vector<std::shared_ptr<Storage>> reads;
   /// What run() produces; memory is taken before it runs. Empty for a command that updates what it reads, whose failure
-  /// leaves that as it was and is told at the stream's next read.
+  /// leaves that as it was and is told at the stream's next read in the same lane.
   std::vector<std::shared_ptr<Storage>> writes;
   std::function<void()> run;
   /// Where this is a read: who hears of a failure.
@@ -39,7 +38,7 @@ struct Command {
 /// One environment's end of the queue. Used from that environment's thread.
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
-  /// Puts a command on the queue; waits where the queue is full. After close() it is dropped.
+  /// Puts a command on the queue; waits where the queue is full. Throws StateError after close().
   void enqueue(Command command);
 
   /// Drops this stream's commands and waits for the one that is running. Called when the environment ends.
@@ -48,15 +47,19 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void setLane(Lane lane) { lane_ = lane; }
 
   // The compute thread's side.
-  /// An update that failed is told at the next read.
-  void remember(std::string error);
+  /// An update that failed is told at the next read in its lane.
+  void remember(Lane lane, const std::string& error);
   /// What there is to tell, and forgets it.
-  std::string recall();
+  std::string recall(Lane lane);
+  /// Forgets this error: a read of what depends on it tells it.
+  void forget(Lane lane, const std::string& error);
 
  private:
+  Lane laneOf(const Command& command) const;
+
   Lane lane_ = Lane::ordinary;
   bool closed_ = false;
-  std::string error_;
+  std::string errors_[2];  // by lane
 };
 
 /// Commands that wait or run, of all streams.

@@ -19,6 +19,9 @@ inline const char* dtypeName(DType type) {
   return type == DType::f32 ? "f32" : type == DType::i32 ? "i32" : "u8";
 }
 
+/// The two lanes of the queue: see queue.h.
+enum class Lane : uint8_t { ordinary, express };
+
 /// Bytes that a command will produce. Memory is taken when that command runs and goes back with the last owner: a
 /// tensor in JavaScript, or a command in the queue.
 class Storage {
@@ -41,6 +44,12 @@ class Storage {
     error_ = std::move(error);
     state_.store(State::failed, std::memory_order_release);
   }
+
+  // For the thread of the environment that owns the storage; the compute thread leaves them alone.
+  /// The express lane while nothing of the ordinary one has been asked to use it: a read may overtake then.
+  Lane lane = Lane::ordinary;
+  /// How many tensors JavaScript holds over it.
+  int64_t handles = 0;
 
  private:
   const int64_t bytes_;

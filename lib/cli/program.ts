@@ -1,0 +1,19 @@
+import { Command } from 'commander';
+import { benchCommand } from './bench.js';
+import { evalCommand } from './eval.js';
+import { infoCommand } from './info.js';
+import { version } from './package.js';
+import { predictCommand } from './predict.js';
+import { quickstartCommand } from './quickstart.js';
+import { trainCommand } from './train.js';
+
+/** The whole command line. */
+export const program = new Command('striate')
+  .description('Trains convolutional neural networks on the CPU.')
+  .version(version)
+  .addCommand(trainCommand())
+  .addCommand(evalCommand())
+  .addCommand(predictCommand())
+  .addCommand(benchCommand())
+  .addCommand(infoCommand())
+  .addCommand(quickstartCommand(), { hidden: true });

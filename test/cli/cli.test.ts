@@ -1,0 +1,177 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cpuInfo, data } from '../../lib/index.js';
+import { packageRoot } from '../../lib/native.js';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'striate-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+interface Result {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+function striate(args: string[], env: Record<string, string> = {}): Promise<Result> {
+  const main = join(packageRoot, 'dist', 'cli', 'main.js');
+  const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...env } });
+  const result: Result = { code: null, out: '', err: '' };
+  child.stdout.on('data', (chunk: Buffer) => (result.out += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (result.err += chunk.toString()));
+  return new Promise((resolve) => child.on('close', (code) => resolve({ ...result, code })));
+}
+
+function lastLine(text: string): unknown {
+  return JSON.parse(text.trimEnd().split('\n').at(-1) ?? '');
+}
+
+describe('striate info', () => {
+  test('tells the instruction set in use, and STRIATE_ISA forces one', async () => {
+    const info = lastLine((await striate(['info', '--json'])).out);
+    expect(info).toMatchObject({
+      isa: cpuInfo().isa,
+      supported: cpuInfo().supported,
+      cores: cpuInfo().cores,
+    });
+    expect(lastLine((await striate(['info', '--json'], { STRIATE_ISA: 'scalar' })).out)).toMatchObject({
+      isa: 'scalar',
+    });
+    expect((await striate(['info'])).out).toContain('instruction set');
+  });
+
+  test('an instruction set that the machine lacks is refused by name', async () => {
+    const { code, err } = await striate(['info'], { STRIATE_ISA: 'avx1024' });
+    expect(code).toBe(1);
+    expect(err).toContain('STRIATE_ISA: this machine does not run avx1024, only scalar');
+  });
+});
+
+describe('striate train, eval, predict', () => {
+  test('a network trained, saved, measured again and asked', async () => {
+    const weights = join(folder, 'digits.safetensors');
+    const options = [
+      '--epochs',
+      '4',
+      '--batch-size',
+      '32',
+      '--seed',
+      '3',
+      '--threads',
+      '1',
+      '--save',
+      weights,
+    ];
+    const trained = await striate(['train', ...options, '--json']);
+    expect(trained.code, trained.err).toBe(0);
+    const lines = trained.out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, number>);
+    expect(lines).toHaveLength(5);
+    expect(lines.slice(0, 4).map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4]);
+    expect(lines[4]?.testAccuracy).toBeGreaterThan(0.8);
+
+    const measured = lastLine((await striate(['eval', '--weights', weights, '--json'])).out) as Record<
+      string,
+      number
+    >;
+    expect(measured).toMatchObject({ accuracy: lines[4]?.testAccuracy, samples: 359 });
+
+    const { test: held } = await data.digits();
+    const pixels = (await held.x.data()).subarray(0, 32 * 32);
+    const image = join(folder, 'four.png');
+    await sharp(pixels, { raw: { width: 32, height: 32, channels: 1 } }).toFile(image);
+    const answer = lastLine((await striate(['predict', image, '--weights', weights, '--json'])).out);
+    expect(answer).toMatchObject({ image, label: 4 });
+    const shown = await striate(['predict', image, '--weights', weights]);
+    expect(shown.out).toMatch(/█[^]*\n4 \(\d+\.\d%\)\n$/);
+  });
+
+  test('the same seed gives the same weights, whatever the threads', async () => {
+    const files = [join(folder, 'a'), join(folder, 'b')];
+    for (const [i, file] of files.entries()) {
+      const { code, err } = await striate([
+        'train',
+        '--epochs',
+        '1',
+        '--seed',
+        '5',
+        '--threads',
+        String(i + 1),
+        '--save',
+        file,
+      ]);
+      expect(code, err).toBe(0);
+      expect(err).toMatch(/^epoch 1\/1 · loss .*samples\/s\n$/);
+    }
+    const [a, b] = await Promise.all(files.map((file) => readFile(file)));
+    expect(a?.equals(b as Buffer)).toBe(true);
+  });
+
+  test('errors are one line on standard error, and the exit status 1', async () => {
+    const text = join(folder, 'text');
+    await writeFile(text, 'this is no safetensors file');
+    const wrong: [string[], RegExp][] = [
+      [['train', '--epochs', '0'], /argument '0' is invalid.*whole number from 1/],
+      [['train', '--lr', 'fast'], /argument 'fast' is invalid.*greater than 0/],
+      [['train', '--model', 'lenet6'], /Allowed choices are lenet5/],
+      [['train', '--data', 'mnist'], /--data mnist wants --data-dir/],
+      [['train', '--data', 'mnist', '--data-dir', folder], /mnist: neither .* is there/],
+      [['eval', '--weights', text], /text/],
+      [['eval', '--weights', join(folder, 'none')], /none/],
+      [['predict', text, '--weights', text], /text/],
+      [['frobnicate'], /unknown command/],
+    ];
+    for (const [args, message] of wrong) {
+      const { code, err, out } = await striate(args);
+      expect([args.join(' '), code, out]).toEqual([args.join(' '), 1, '']);
+      expect(err).toMatch(message);
+      expect(err).not.toContain('    at ');
+    }
+  });
+});
+
+describe('striate bench', () => {
+  test('times the training step', async () => {
+    const { out } = await striate([
+      'bench',
+      'train',
+      '--models',
+      'lenet5',
+      '--threads',
+      '2',
+      '--seconds',
+      '0.2',
+      '--json',
+    ]);
+    const row = lastLine(out) as Record<string, number>;
+    expect(row).toMatchObject({ model: 'lenet5', batch: 128, threads: 2 });
+    expect(row.stepMs).toBeGreaterThan(row.inferMs ?? NaN);
+  });
+});
+
+const folderOfData = process.env.STRIATE_DATA;
+if (folderOfData !== undefined) {
+  test('LeNet-5 reads MNIST as well as it does elsewhere', async () => {
+    const args = [
+      '--data',
+      'mnist',
+      '--data-dir',
+      join(folderOfData, 'mnist'),
+      '--epochs',
+      '5',
+      '--seed',
+      '1',
+    ];
+    const { out, err } = await striate(['train', '--model', 'lenet5', ...args, '--json']);
+    const { testAccuracy } = lastLine(out) as { testAccuracy: number };
+    expect(testAccuracy, err).toBeGreaterThanOrEqual(0.94);
+  });
+}
