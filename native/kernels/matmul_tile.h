@@ -62,45 +62,51 @@ namespace striate {
 template <class Vec>
 constexpr int panelVectors(int64_t vectors) { return vectors >= 4 ? 4 : vectors >= 2 ? 2 : 1; }
 
-template <class Vec, int rows, int vectors>
+/// One tile. The loops over rows and vectors are unrolled whole, so that the sums live in registers, and those along the
+/// depth in part, so that a row's pointer is loaded once for several values.
+template <class Vec, int rows, int vectors, bool partialB>
 void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, int64_t bStep) {
   const int lastLanes = static_cast<int>(p.columns - column - (vectors - 1) * Vec::size);
   const bool whole = lastLanes >= Vec::size;
-  const bool partialB = p.bStep != 0 && !whole;
   Vec sum[rows][vectors];
+#pragma GCC unroll 32
   for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) sum[r][v] = Vec::broadcast(0.0f);
 
   for (int64_t s = 0; s < p.segmentCount; ++s) {
     const float* a[rows];
+#pragma GCC unroll 32
     for (int r = 0; r < rows; ++r) a[r] = p.aRows[row + r] + p.segments[s];
-    const auto accumulate = [&](int64_t at, const Vec(&right)[vectors]) {
+    const auto multiply = [&](int64_t at) __attribute__((always_inline)) {
+      Vec right[vectors];
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v)
+        right[v] = partialB && v == vectors - 1 ? Vec::loadPartial(b + v * Vec::size, lastLanes)
+                                                : Vec::load(b + v * Vec::size);
+      b += bStep;
+#pragma GCC unroll 32
       for (int r = 0; r < rows; ++r) {
         const Vec left = Vec::broadcast(a[r][at]);
+#pragma GCC unroll 4
         for (int v = 0; v < vectors; ++v) sum[r][v] = fma(left, right[v], sum[r][v]);
       }
     };
-    if (!partialB) {
-      for (int64_t i = 0; i < p.length; ++i, b += bStep) {
-        Vec right[vectors];
-        for (int v = 0; v < vectors; ++v) right[v] = Vec::load(b + v * Vec::size);
-        accumulate(i * p.aStep, right);
-      }
-    } else {
-      for (int64_t i = 0; i < p.length; ++i, b += bStep) {
-        Vec right[vectors];
-        for (int v = 0; v < vectors - 1; ++v) right[v] = Vec::load(b + v * Vec::size);
-        right[vectors - 1] = Vec::loadPartial(b + (vectors - 1) * Vec::size, lastLanes);
-        accumulate(i * p.aStep, right);
-      }
-    }
+    int64_t i = 0;
+    if (p.aStep == 1)
+      for (constexpr int atOnce = 4 / vectors; i + atOnce <= p.length; i += atOnce)
+#pragma GCC unroll 4
+        for (int k = 0; k < atOnce; ++k) multiply(i + k);
+    for (; i < p.length; ++i) multiply(i * p.aStep);
   }
 
+#pragma GCC unroll 4
   for (int v = 0; v < vectors; ++v) {
     const int64_t at = column + v * Vec::size;
     const bool full = v < vectors - 1 || whole;
     const auto load = [&](const float* from) { return full ? Vec::load(from) : Vec::loadPartial(from, lastLanes); };
     const Vec bias = p.bias ? load(p.bias + at) : Vec::broadcast(0.0f);
+#pragma GCC unroll 32
     for (int r = 0; r < rows; ++r) {
       float* c = p.cRows[row + r] + at;
       Vec result = sum[r][v];
@@ -115,7 +121,10 @@ void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, int
 /// Tiles of `rows`, then of half as many for what is left, down to one.
 template <class Vec, int rows, int vectors>
 void tilesFrom(const TileProduct& p, int64_t row, int64_t column, const float* b, int64_t bStep) {
-  for (; row + rows <= p.rows; row += rows) tile<Vec, rows, vectors>(p, row, column, b, bStep);
+  const bool partialB = p.bStep != 0 && p.columns - column < vectors * Vec::size;
+  for (; row + rows <= p.rows; row += rows)
+    partialB ? tile<Vec, rows, vectors, true>(p, row, column, b, bStep)
+             : tile<Vec, rows, vectors, false>(p, row, column, b, bStep);
   if constexpr (rows > 1) {
     if (row < p.rows) tilesFrom<Vec, rows / 2, vectors>(p, row, column, b, bStep);
   }
