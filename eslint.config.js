@@ -9,10 +9,17 @@ export default defineConfig(
     files: ['**/*.js', '**/*.mjs'],
     languageOptions: {
       globals: Object.fromEntries(
-        ['console', 'fetch', 'performance', 'setTimeout', 'clearTimeout', 'URL'].map((name) => [
-          name,
-          'readonly',
-        ]),
+        [
+          'AbortSignal',
+          'console',
+          'fetch',
+          'performance',
+          'process',
+          'setImmediate',
+          'setTimeout',
+          'clearTimeout',
+          'URL',
+        ].map((name) => [name, 'readonly']),
       ),
     },
   },
@@ -26,6 +33,11 @@ export default defineConfig(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      // JavaScript callers give what the types forbid, and are told so.
+      '@typescript-eslint/no-unnecessary-condition': 'off',
+      // What implements an interface may have nothing to do, or nothing to wait for.
+      '@typescript-eslint/no-empty-function': ['error', { allow: ['methods'] }],
+      '@typescript-eslint/require-await': 'off',
       // An index is often used for more than reading the one array.
       '@typescript-eslint/prefer-for-of': 'off',
       // process.env['NAME'] is not a property that anyone declared.

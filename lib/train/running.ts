@@ -59,7 +59,7 @@ export class RunningTotals {
 }
 
 /** The only element of a tensor, read at its place in the queue: the tensor may be disposed at once. */
-export async function readItem(tensor: Tensor<'f32'> | Tensor<'i32'>): Promise<number> {
+export async function readItem(tensor: Tensor | Tensor<'i32'>): Promise<number> {
   const [value = NaN] = await tensor.data();
   return value;
 }

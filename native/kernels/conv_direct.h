@@ -1,13 +1,14 @@
-// Direct convolution on the matrix micro-kernel: rows are pixels, columns output channels, and the sum runs over taps and
-// input channels. A forward pass and each parity of a backward pass by data are the same correlation with other taps.
+// Direct convolution on the matrix micro-kernel: rows are pixels, columns output channels, and the sum runs
+// over taps and input channels. A forward pass and each parity of a backward pass by data are the same
+// correlation with other taps.
 #pragma once
 
 #include "kernels/kernel.h"
 
 namespace striate {
 
-/// How taps find their values: in the image itself, or, where some reach beyond it, in a copy of a band of its rows with
-/// zeros around (and with one group's channels alone).
+/// How taps find their values: in the image itself, or, where some reach beyond it, in a copy of a band of
+/// its rows with zeros around (and with one group's channels alone).
 struct TapWindow {
   bool padded;
   int64_t firstRow, firstColumn;  ///< of the window, relative to a lattice point times the stride
@@ -21,12 +22,13 @@ struct GroupImage {
   int64_t height, width, pixelStep, channels;
 };
 
-/// out(i, j) = Σ_taps image(i·strideHeight + dh, j·strideWidth + dw)·panel for lattice rows [rowFrom, rowTo) of `columns`
-/// points each, then bias and ReLU.
+/// out(i, j) = Σ_taps image(i·strideHeight + dh, j·strideWidth + dw)·panel for lattice rows [rowFrom, rowTo)
+/// of `columns` points each, then bias and ReLU.
 struct ConvBand {
   GroupImage image;
   TapWindow window;
-  const int64_t* segments;  ///< of runs of taps, as in TileProduct, from a lattice point's corner of the window
+  const int64_t*
+      segments;  ///< of runs of taps, as in TileProduct, from a lattice point's corner of the window
   int64_t segmentCount, length;
   int64_t rowFrom, rowTo, columns, strideHeight, strideWidth;
   const float* panels;
@@ -40,8 +42,8 @@ struct ConvBand {
   void run() const;
 };
 
-/// Adds one image's share to the gradient by weights: dw(r, k) (+)= Σ_points image(point + tap r)·gradient(point, k) for
-/// rows r = (tap, channel) in [rowFrom, rowTo).
+/// Adds one image's share to the gradient by weights: dw(r, k) (+)= Σ_points image(point + tap
+/// r)·gradient(point, k) for rows r = (tap, channel) in [rowFrom, rowTo).
 struct ConvWeightRows {
   GroupImage image;
   TapWindow window;
@@ -101,7 +103,8 @@ void copyPadded(const GroupImage& image, const TapWindow& w, int64_t from, int64
 
 template <class Vec>
 void ConvBand::run() const {
-  const float* corner = image.values + window.firstRow * window.rowStep + window.firstColumn * window.pixelStep;
+  const float* corner =
+      image.values + window.firstRow * window.rowStep + window.firstColumn * window.pixelStep;
   if (window.padded) {
     copyPadded<Vec>(image, window, rowFrom, rowTo, strideHeight, scratch);
     corner = scratch - rowFrom * strideHeight * window.rowStep;
@@ -137,7 +140,8 @@ void ConvBand::run() const {
 
 template <class Vec>
 void ConvWeightRows::run() const {
-  const float* corner = image.values + window.firstRow * window.rowStep + window.firstColumn * window.pixelStep;
+  const float* corner =
+      image.values + window.firstRow * window.rowStep + window.firstColumn * window.pixelStep;
   if (window.padded) {
     copyPadded<Vec>(image, window, 0, latticeRows, strideHeight, scratch);
     corner = scratch;

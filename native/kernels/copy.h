@@ -91,8 +91,8 @@ void copyTransposed(const std::byte* x, std::byte* y, int64_t rows, int64_t colu
 
 /// One block, by the way in which source and result advance along its columns.
 template <class Vec, int size>
-void copyBlock(const std::byte* x, std::byte* y, const CopyAxis& rows, const CopyAxis& columns,
-               int64_t height, int64_t width) {
+void copyBlock(const std::byte* x, std::byte* y, CopyAxis rows, CopyAxis columns, int64_t height,
+               int64_t width) {
   if (columns.x == 1 && columns.y == 1) {
     for (int64_t r = 0; r < height; ++r)
       ::memcpy(y + r * rows.y * size, x + r * rows.x * size, static_cast<size_t>(width * size));

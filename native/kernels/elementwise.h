@@ -1,11 +1,24 @@
-// Functions of one and two elements. Broadcasting reaches a kernel as a block of rows whose operands advance by 0 or 1.
+// Functions of one and two elements. Broadcasting reaches a kernel as a block of rows whose operands advance
+// by 0 or 1.
 #pragma once
 
 #include "kernels/kernel.h"
 
 namespace striate {
 
-enum class UnaryFunction : uint8_t { negative, exp, log, sqrt, abs, sign, square, reciprocal, relu, sigmoid, tanh };
+enum class UnaryFunction : uint8_t {
+  negative,
+  exp,
+  log,
+  sqrt,
+  abs,
+  sign,
+  square,
+  reciprocal,
+  relu,
+  sigmoid,
+  tanh
+};
 enum class BinaryFunction : uint8_t { add, sub, mul, div, pow, maximum, minimum, reluGradient };
 enum class Comparison : uint8_t { equal, notEqual, less, lessEqual };
 
@@ -85,24 +98,35 @@ void Unary::run() const {
   };
   const Vec zero = Vec::broadcast(0.0f), one = Vec::broadcast(1.0f);
   switch (function) {
-    case UnaryFunction::negative: return map([&](Vec v) { return v * Vec::broadcast(-1.0f); });
-    case UnaryFunction::exp: return map([](Vec v) { return exp(v); });
-    case UnaryFunction::log: return map([](Vec v) { return perLane(v, ::logf); });
-    case UnaryFunction::sqrt: return map([](Vec v) { return sqrt(v); });
-    case UnaryFunction::abs: return map([](Vec v) { return abs(v); });
+    case UnaryFunction::negative:
+      return map([&](Vec v) { return v * Vec::broadcast(-1.0f); });
+    case UnaryFunction::exp:
+      return map([](Vec v) { return exp(v); });
+    case UnaryFunction::log:
+      return map([](Vec v) { return perLane(v, ::logf); });
+    case UnaryFunction::sqrt:
+      return map([](Vec v) { return sqrt(v); });
+    case UnaryFunction::abs:
+      return map([](Vec v) { return abs(v); });
     case UnaryFunction::sign:
       return map([&](Vec v) { return select(zero < v, one, select(v < zero, zero - one, v)); });
-    case UnaryFunction::square: return map([](Vec v) { return v * v; });
-    case UnaryFunction::reciprocal: return map([&](Vec v) { return one / v; });
-    case UnaryFunction::relu: return map([&](Vec v) { return max(zero, v); });
-    case UnaryFunction::sigmoid: return map([&](Vec v) { return one / (one + exp(zero - v)); });
-    case UnaryFunction::tanh: return map([](Vec v) { return perLane(v, ::tanhf); });
+    case UnaryFunction::square:
+      return map([](Vec v) { return v * v; });
+    case UnaryFunction::reciprocal:
+      return map([&](Vec v) { return one / v; });
+    case UnaryFunction::relu:
+      return map([&](Vec v) { return max(zero, v); });
+    case UnaryFunction::sigmoid:
+      return map([&](Vec v) { return one / (one + exp(zero - v)); });
+    case UnaryFunction::tanh:
+      return map([](Vec v) { return perLane(v, ::tanhf); });
   }
 }
 
 /// One row of y = f(a, b) for the three ways in which operands advance.
 template <class Vec, class F>
-void binaryRow(const float* a, const float* b, float* y, int64_t n, bool aAdvances, bool bAdvances, const F& f) {
+void binaryRow(const float* a, const float* b, float* y, int64_t n, bool aAdvances, bool bAdvances,
+               const F& f) {
   if (aAdvances && bAdvances) {
     forVectors<Vec>(n, [&](int64_t i, auto load, auto store) { store(y + i, f(load(a + i), load(b + i))); });
   } else if (aAdvances) {
@@ -126,15 +150,23 @@ void Binary::run() const {
   };
   const Vec zero = Vec::broadcast(0.0f);
   switch (function) {
-    case BinaryFunction::add: return map([](Vec u, Vec v) { return u + v; });
-    case BinaryFunction::sub: return map([](Vec u, Vec v) { return u - v; });
-    case BinaryFunction::mul: return map([](Vec u, Vec v) { return u * v; });
-    case BinaryFunction::div: return map([](Vec u, Vec v) { return u / v; });
-    case BinaryFunction::pow: return map([](Vec u, Vec v) { return perLane(u, v, ::powf); });
+    case BinaryFunction::add:
+      return map([](Vec u, Vec v) { return u + v; });
+    case BinaryFunction::sub:
+      return map([](Vec u, Vec v) { return u - v; });
+    case BinaryFunction::mul:
+      return map([](Vec u, Vec v) { return u * v; });
+    case BinaryFunction::div:
+      return map([](Vec u, Vec v) { return u / v; });
+    case BinaryFunction::pow:
+      return map([](Vec u, Vec v) { return perLane(u, v, ::powf); });
     // What is no number stays so, whichever side it is on.
-    case BinaryFunction::maximum: return map([](Vec u, Vec v) { return select(u == u, max(u, v), u); });
-    case BinaryFunction::minimum: return map([](Vec u, Vec v) { return select(u == u, min(u, v), u); });
-    case BinaryFunction::reluGradient: return map([&](Vec dy, Vec out) { return select(zero < out, dy, zero); });
+    case BinaryFunction::maximum:
+      return map([](Vec u, Vec v) { return select(u == u, max(u, v), u); });
+    case BinaryFunction::minimum:
+      return map([](Vec u, Vec v) { return select(u == u, min(u, v), u); });
+    case BinaryFunction::reluGradient:
+      return map([&](Vec dy, Vec out) { return select(zero < out, dy, zero); });
   }
 }
 
@@ -154,12 +186,18 @@ void BinaryInt::run() const {
     };
   };
   switch (function) {
-    case BinaryFunction::add: return map(wrapped([](uint32_t u, uint32_t v) { return u + v; }));
-    case BinaryFunction::sub: return map(wrapped([](uint32_t u, uint32_t v) { return u - v; }));
-    case BinaryFunction::mul: return map(wrapped([](uint32_t u, uint32_t v) { return u * v; }));
-    case BinaryFunction::maximum: return map([](int32_t u, int32_t v) { return u > v ? u : v; });
-    case BinaryFunction::minimum: return map([](int32_t u, int32_t v) { return u < v ? u : v; });
-    default: return;
+    case BinaryFunction::add:
+      return map(wrapped([](uint32_t u, uint32_t v) { return u + v; }));
+    case BinaryFunction::sub:
+      return map(wrapped([](uint32_t u, uint32_t v) { return u - v; }));
+    case BinaryFunction::mul:
+      return map(wrapped([](uint32_t u, uint32_t v) { return u * v; }));
+    case BinaryFunction::maximum:
+      return map([](int32_t u, int32_t v) { return u > v ? u : v; });
+    case BinaryFunction::minimum:
+      return map([](int32_t u, int32_t v) { return u < v ? u : v; });
+    default:
+      return;
   }
 }
 
@@ -170,14 +208,19 @@ void Compare<Element>::run() const {
     for (int64_t r = 0; r < rows; ++r) {
       const Element *u = a + r * aSteps.row, *v = b + r * bSteps.row;
       uint8_t* out = y + r * columns;
-      for (int64_t c = 0; c < columns; ++c) out[c] = holds(u[c * aSteps.column], v[c * bSteps.column]) ? 1 : 0;
+      for (int64_t c = 0; c < columns; ++c)
+        out[c] = holds(u[c * aSteps.column], v[c * bSteps.column]) ? 1 : 0;
     }
   };
   switch (comparison) {
-    case Comparison::equal: return map([](Element u, Element v) { return u == v; });
-    case Comparison::notEqual: return map([](Element u, Element v) { return u != v; });
-    case Comparison::less: return map([](Element u, Element v) { return u < v; });
-    case Comparison::lessEqual: return map([](Element u, Element v) { return u <= v; });
+    case Comparison::equal:
+      return map([](Element u, Element v) { return u == v; });
+    case Comparison::notEqual:
+      return map([](Element u, Element v) { return u != v; });
+    case Comparison::less:
+      return map([](Element u, Element v) { return u < v; });
+    case Comparison::lessEqual:
+      return map([](Element u, Element v) { return u <= v; });
   }
 }
 

@@ -1,8 +1,9 @@
 // How a kernel is declared, compiled and called.
 //
-// A kernel is a struct: its fields are its arguments, run<Vec>() its arithmetic, written once against a vocabulary of
-// native/simd. Its header has two parts. The first, the struct, is all that native/ops sees. The second, guarded by
-// STRIATE_VEC, is compiled once per instruction set and ends with the explicit instantiation for that one.
+// A kernel is a struct: its fields are its arguments, run<Vec>() its arithmetic, written once against a
+// vocabulary of native/simd. Its header has two parts. The first, the struct, is all that native/ops sees.
+// The second, guarded by STRIATE_VEC, is compiled once per instruction set and ends with the explicit
+// instantiation for that one.
 #pragma once
 
 #include <cstdint>

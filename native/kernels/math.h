@@ -6,8 +6,8 @@
 #ifdef STRIATE_VEC
 namespace striate {
 
-/// eˣ to about 1 unit in the last place: x = n·ln 2 + r, a polynomial for eʳ, and 2ⁿ in two factors so that results
-/// down to the smallest subnormal and up to infinity come out right.
+/// eˣ to about 1 unit in the last place: x = n·ln 2 + r, a polynomial for eʳ, and 2ⁿ in two factors so that
+/// results down to the smallest subnormal and up to infinity come out right.
 template <class Vec>
 Vec exp(Vec x) {
   const auto c = [](float value) { return Vec::broadcast(value); };
@@ -49,8 +49,7 @@ template <class Vec, class Body>
 void forVectors(int64_t n, const Body& body) {
   int64_t i = 0;
   for (; i + Vec::size <= n; i += Vec::size)
-    body(
-        i, [](const float* p) { return Vec::load(p); }, [](float* p, Vec v) { v.store(p); });
+    body(i, [](const float* p) { return Vec::load(p); }, [](float* p, Vec v) { v.store(p); });
   if (const int rest = static_cast<int>(n - i); rest > 0)
     body(
         i, [rest](const float* p) { return Vec::loadPartial(p, rest); },

@@ -1,5 +1,6 @@
-// The micro-kernel under matrix products and direct convolution: a tile of rows × columns held in registers while a sum
-// runs along their depth. Rows are found through pointers, so that they may be rows of a matrix or pixels of an image.
+// The micro-kernel under matrix products and direct convolution: a tile of rows × columns held in registers
+// while a sum runs along their depth. Rows are found through pointers, so that they may be rows of a matrix
+// or pixels of an image.
 #pragma once
 
 #include "kernels/kernel.h"
@@ -30,9 +31,9 @@ struct TileProduct {
   void run() const;
 };
 
-/// Packs b(d, n) = source[rows[d / rowRun] + (d mod rowRun)·runStep + n·columnStep] into panels of four, two and one vectors
-/// of columns, each with its values in the order of use; columns beyond the last are zero. The packed size is
-/// depth × columns rounded up to panelColumns.
+/// Packs b(d, n) = source[rows[d / rowRun] + (d mod rowRun)·runStep + n·columnStep] into panels of four, two
+/// and one vectors of columns, each with its values in the order of use; columns beyond the last are zero.
+/// The packed size is depth × columns rounded up to panelColumns.
 struct PackPanels {
   const float* source;
   const int64_t* rows;
@@ -60,10 +61,12 @@ namespace striate {
 
 /// The vectors in the panel that starts `vectors` before the last column.
 template <class Vec>
-constexpr int panelVectors(int64_t vectors) { return vectors >= 4 ? 4 : vectors >= 2 ? 2 : 1; }
+constexpr int panelVectors(int64_t vectors) {
+  return vectors >= 4 ? 4 : vectors >= 2 ? 2 : 1;
+}
 
-/// One tile. The loops over rows and vectors are unrolled whole, so that the sums live in registers, and those along the
-/// depth in part, so that a row's pointer is loaded once for several values.
+/// One tile. The loops over rows and vectors are unrolled whole, so that the sums live in registers, and
+/// those along the depth in part, so that a row's pointer is loaded once for several values.
 template <class Vec, int rows, int vectors, bool partialB>
 void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, int64_t bStep) {
   const int lastLanes = static_cast<int>(p.columns - column - (vectors - 1) * Vec::size);
@@ -104,7 +107,9 @@ void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, int
   for (int v = 0; v < vectors; ++v) {
     const int64_t at = column + v * Vec::size;
     const bool full = v < vectors - 1 || whole;
-    const auto load = [&](const float* from) { return full ? Vec::load(from) : Vec::loadPartial(from, lastLanes); };
+    const auto load = [&](const float* from) {
+      return full ? Vec::load(from) : Vec::loadPartial(from, lastLanes);
+    };
     const Vec bias = p.bias ? load(p.bias + at) : Vec::broadcast(0.0f);
 #pragma GCC unroll 32
     for (int r = 0; r < rows; ++r) {
@@ -137,9 +142,14 @@ void TileProduct::run() const {
     const int64_t step = bStep ? bStep : vectors * Vec::size;
     const float* panel = bStep ? b + column : b + column * panelDepth + panelFrom * step;
     switch (vectors) {
-      case 4: tilesFrom<Vec, Vec::tileRows[2], 4>(*this, 0, column, panel, step); break;
-      case 2: tilesFrom<Vec, Vec::tileRows[1], 2>(*this, 0, column, panel, step); break;
-      default: tilesFrom<Vec, Vec::tileRows[0], 1>(*this, 0, column, panel, step);
+      case 4:
+        tilesFrom<Vec, Vec::tileRows[2], 4>(*this, 0, column, panel, step);
+        break;
+      case 2:
+        tilesFrom<Vec, Vec::tileRows[1], 2>(*this, 0, column, panel, step);
+        break;
+      default:
+        tilesFrom<Vec, Vec::tileRows[0], 1>(*this, 0, column, panel, step);
     }
     column += vectors * Vec::size;
   }

@@ -1,15 +1,14 @@
 // Convolution and its two gradients.
 #pragma once
 
-#include "kernels/conv_direct.h"
-#include "kernels/matmul_tile.h"
-
 #include <algorithm>
 #include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "kernels/conv_direct.h"
+#include "kernels/matmul_tile.h"
 #include "ops/matmul.h"
 #include "ops/operation.h"
 #include "runtime/parallel.h"
@@ -31,11 +30,11 @@ struct ConvShape {
   int64_t groups;
   WindowMoves moves;
 
-  ConvShape(const char* operation, const Shape& input, const Shape& weight, const WindowMoves& moves, int64_t groups)
+  ConvShape(const char* operation, const Shape& input, const Shape& weight, const WindowMoves& moves,
+            int64_t groups)
       : groups(groups), moves(moves) {
     const std::string name = operation;
-    if (input.rank() != 4)
-      throw RangeError(name + ": input " + input.text() + " wants 4 axes, [N, H, W, C]");
+    if (input.rank() != 4) throw RangeError(name + ": input " + input.text() + " wants 4 axes, [N, H, W, C]");
     if (weight.rank() != 4)
       throw RangeError(name + ": weight " + weight.text() + " wants 4 axes, [KH, KW, C/groups, K]");
     // Sizes below 2^31 keep every product of two of them in 64 bits.
@@ -50,29 +49,29 @@ struct ConvShape {
       throw RangeError(name + ": groups is " + std::to_string(groups) + ", wants a divisor of the input's " +
                        std::to_string(channels) + " channels and of the weight's " + std::to_string(outputs));
     if (weight[2] != channels / groups)
-      throw RangeError(name + ": input has " + std::to_string(channels) + " channels, weight " + weight.text() +
-                       " wants " + std::to_string(weight[2] * groups));
+      throw RangeError(name + ": input has " + std::to_string(channels) + " channels, weight " +
+                       weight.text() + " wants " + std::to_string(weight[2] * groups));
     outHeight = extent(name, "height", height + moves.top + moves.bottom, kernelHeight, moves.dilationHeight,
                        moves.strideHeight);
-    outWidth =
-        extent(name, "width", width + moves.left + moves.right, kernelWidth, moves.dilationWidth, moves.strideWidth);
+    outWidth = extent(name, "width", width + moves.left + moves.right, kernelWidth, moves.dilationWidth,
+                      moves.strideWidth);
   }
 
   Shape out() const { return {images, outHeight, outWidth, outputs}; }
 
  private:
-  static int64_t extent(const std::string& name, const char* side, int64_t padded, int64_t kernel, int64_t dilation,
-                        int64_t stride) {
+  static int64_t extent(const std::string& name, const char* side, int64_t padded, int64_t kernel,
+                        int64_t dilation, int64_t stride) {
     const int64_t reach = dilation * (kernel - 1) + 1;
     if (padded < reach)
-      throw RangeError(name + ": the kernel reaches over " + std::to_string(reach) + " of the input's padded " + side +
-                       " of " + std::to_string(padded));
+      throw RangeError(name + ": the kernel reaches over " + std::to_string(reach) +
+                       " of the input's padded " + side + " of " + std::to_string(padded));
     return (padded - reach) / stride + 1;
   }
 };
 
-/// One axis of a correlation: where the taps lie from a lattice point times the stride, in ascending order, and which
-/// taps of the kernel they are.
+/// One axis of a correlation: where the taps lie from a lattice point times the stride, in ascending order,
+/// and which taps of the kernel they are.
 struct AxisTaps {
   std::vector<int64_t> offsets, kernel;
   int64_t points, stride;
@@ -93,7 +92,8 @@ struct AxisTaps {
     return taps;
   }
 
-  /// Of the inputs at `parity` + stride·i: those taps through which a forward pass with this stride reached them.
+  /// Of the inputs at `parity` + stride·i: those taps through which a forward pass with this stride reached
+  /// them.
   static AxisTaps backward(int64_t kernel, int64_t dilation, int64_t before, int64_t extent, int64_t stride,
                            int64_t parity) {
     AxisTaps taps{{}, {}, (extent - parity + stride - 1) / stride, 1};
@@ -115,8 +115,8 @@ struct TapPlan {
   int64_t run;                    ///< taps in a run
   int64_t bandFloats;             ///< a padded copy of `bandRows` lattice rows
 
-  TapPlan(const AxisTaps& h, const AxisTaps& w, int64_t height, int64_t width, int64_t pixelStep, int64_t channels,
-          int64_t bandRows) {
+  TapPlan(const AxisTaps& h, const AxisTaps& w, int64_t height, int64_t width, int64_t pixelStep,
+          int64_t channels, int64_t bandRows) {
     window.padded = h.leaves(height) || w.leaves(width);
     window.firstRow = h.first();
     window.firstColumn = w.first();
@@ -241,9 +241,10 @@ inline Tensor conv2d(Stream& stream, const Tensor& x, const Tensor& weight, cons
   return y;
 }
 
-/// dL/dx from dL/dy: for each parity of the stride a correlation of dL/dy with the taps that reach it, mirrored.
-inline Tensor conv2dByInput(Stream& stream, const Tensor& gradient, const Tensor& weight, const Shape& inputShape,
-                            const WindowMoves& moves, int64_t groups) {
+/// dL/dx from dL/dy: for each parity of the stride a correlation of dL/dy with the taps that reach it,
+/// mirrored.
+inline Tensor conv2dByInput(Stream& stream, const Tensor& gradient, const Tensor& weight,
+                            const Shape& inputShape, const WindowMoves& moves, int64_t groups) {
   requireType("conv2dByInput", "gradient", gradient, DType::f32);
   requireType("conv2dByInput", "weight", weight, DType::f32);
   const ConvShape s("conv2dByInput", inputShape, weight.shape, moves, groups);
@@ -272,10 +273,10 @@ inline Tensor conv2dByInput(Stream& stream, const Tensor& gradient, const Tensor
   return dx;
 }
 
-/// dL/dweight: a product of pixels and gradients. Rows of the weight are dealt out to the threads and, where those are
-/// few, blocks of images too, whose sums are then added in order.
-inline Tensor conv2dByWeight(Stream& stream, const Tensor& gradient, const Tensor& x, const Shape& weightShape,
-                             const WindowMoves& moves, int64_t groups) {
+/// dL/dweight: a product of pixels and gradients. Rows of the weight are dealt out to the threads and, where
+/// those are few, blocks of images too, whose sums are then added in order.
+inline Tensor conv2dByWeight(Stream& stream, const Tensor& gradient, const Tensor& x,
+                             const Shape& weightShape, const WindowMoves& moves, int64_t groups) {
   requireType("conv2dByWeight", "gradient", gradient, DType::f32);
   requireType("conv2dByWeight", "input", x, DType::f32);
   const ConvShape s("conv2dByWeight", x.shape, weightShape, moves, groups);
@@ -288,7 +289,8 @@ inline Tensor conv2dByWeight(Stream& stream, const Tensor& gradient, const Tenso
     }
     const WindowMoves& m = s.moves;
     const int64_t channels = s.channels / s.groups, outputs = s.outputs / s.groups;
-    const AxisTaps h = AxisTaps::forward(s.kernelHeight, m.dilationHeight, m.top, s.outHeight, m.strideHeight);
+    const AxisTaps h =
+        AxisTaps::forward(s.kernelHeight, m.dilationHeight, m.top, s.outHeight, m.strideHeight);
     const AxisTaps w = AxisTaps::forward(s.kernelWidth, m.dilationWidth, m.left, s.outWidth, m.strideWidth);
     const TapPlan plan(h, w, s.height, s.width, s.channels, channels, s.outHeight);
     std::vector<int64_t> latticeRows;
@@ -306,8 +308,8 @@ inline Tensor conv2dByWeight(Stream& stream, const Tensor& gradient, const Tenso
       const int64_t from = block * s.images / blocks, to = (block + 1) * s.images / blocks;
       for (int64_t image = from; image < to; ++image) {
         ConvWeightRows part{};
-        part.image = {x.f32() + image * s.height * s.width * s.channels + g * channels, s.height, s.width, s.channels,
-                      channels};
+        part.image = {x.f32() + image * s.height * s.width * s.channels + g * channels, s.height, s.width,
+                      s.channels, channels};
         part.window = plan.window;
         part.taps = plan.taps.data();
         part.rowFrom = cut * rowsAtOnce;

@@ -1,12 +1,11 @@
 // Arithmetic with broadcasting, comparisons, functions of one element.
 #pragma once
 
-#include "kernels/elementwise.h"
-
 #include <algorithm>
 #include <array>
 #include <string>
 
+#include "kernels/elementwise.h"
 #include "ops/operation.h"
 #include "runtime/parallel.h"
 
@@ -27,8 +26,8 @@ inline Shape broadcastShape(const char* operation, const Shape& a, const Shape& 
   return shape;
 }
 
-/// A broadcast of some operands as nested loops: axes over which all of them keep their way of advancing are merged; the
-/// last two are a kernel's rows and columns.
+/// A broadcast of some operands as nested loops: axes over which all of them keep their way of advancing are
+/// merged; the last two are a kernel's rows and columns.
 template <size_t operands>
 class BroadcastLoops {
  public:
@@ -55,8 +54,8 @@ class BroadcastLoops {
   int64_t columns() const { return axes_[0].n; }
   OperandSteps steps(size_t operand) const { return {axes_[1].steps[operand], axes_[0].steps[operand]}; }
 
-  /// Calls work(offsets of the operands, offset of the result, rows) for pieces of some elementGrain elements, in
-  /// parallel.
+  /// Calls work(offsets of the operands, offset of the result, rows) for pieces of some elementGrain
+  /// elements, in parallel.
   template <class Work>
   void parallel(const Work& work) const {
     const Axis &columns = axes_[0], &rows = axes_[1];
@@ -112,8 +111,8 @@ inline Tensor binary(Stream& stream, const char* operation, BinaryFunction funct
   if (a.dtype != b.dtype)
     throw TypeError(std::string(operation) + ": a is " + describe(a) + " and b is " + describe(b) +
                     ", wants one dtype; cast one of them");
-  const bool whole = a.dtype == DType::i32 && function != BinaryFunction::div && function != BinaryFunction::pow &&
-                     function != BinaryFunction::reluGradient;
+  const bool whole = a.dtype == DType::i32 && function != BinaryFunction::div &&
+                     function != BinaryFunction::pow && function != BinaryFunction::reluGradient;
   if (!whole) requireType(operation, "a", a, DType::f32);
   Tensor y(operation, broadcastShape(operation, a.shape, b.shape), a.dtype);
   submit(stream, operation, {a, b}, {y}, [=] {
@@ -148,9 +147,12 @@ inline Tensor compare(Stream& stream, const char* operation, Comparison comparis
       });
     };
     switch (a.dtype) {
-      case DType::f32: return run(a.f32(), b.f32());
-      case DType::i32: return run(a.i32(), b.i32());
-      case DType::u8: return run(a.u8(), b.u8());
+      case DType::f32:
+        return run(a.f32(), b.f32());
+      case DType::i32:
+        return run(a.i32(), b.i32());
+      case DType::u8:
+        return run(a.u8(), b.u8());
     }
   });
   return y;
@@ -161,12 +163,13 @@ inline Tensor where(Stream& stream, const Tensor& condition, const Tensor& a, co
   requireType("where", "condition", condition, DType::u8);
   requireType("where", "a", a, DType::f32);
   requireType("where", "b", b, DType::f32);
-  Tensor y("where", broadcastShape("where", broadcastShape("where", condition.shape, a.shape), b.shape), DType::f32);
+  Tensor y("where", broadcastShape("where", broadcastShape("where", condition.shape, a.shape), b.shape),
+           DType::f32);
   submit(stream, "where", {condition, a, b}, {y}, [=] {
     const BroadcastLoops<3> loops(y.shape, {condition.shape, a.shape, b.shape});
     loops.parallel([&](const auto& at, int64_t out, int64_t rows) {
-      dispatch(Select{condition.u8() + at[0], a.f32() + at[1], b.f32() + at[2], y.f32() + out, rows, loops.columns(),
-                      loops.steps(0), loops.steps(1), loops.steps(2)});
+      dispatch(Select{condition.u8() + at[0], a.f32() + at[1], b.f32() + at[2], y.f32() + out, rows,
+                      loops.columns(), loops.steps(0), loops.steps(1), loops.steps(2)});
     });
   });
   return y;

@@ -1,11 +1,10 @@
 // Matrix products and the fully connected layer.
 #pragma once
 
-#include "kernels/matmul_tile.h"
-
 #include <algorithm>
 #include <string>
 
+#include "kernels/matmul_tile.h"
 #include "ops/operation.h"
 #include "runtime/parallel.h"
 
@@ -13,7 +12,8 @@ namespace striate {
 
 inline int64_t roundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-/// c [m, n] = a·b in one plain layout each: a(r, d) at a[r·aRow + d·aDepth], b(d, n) at b[d·bDepth + n·bColumn].
+/// c [m, n] = a·b in one plain layout each: a(r, d) at a[r·aRow + d·aDepth], b(d, n) at b[d·bDepth +
+/// n·bColumn].
 struct Product {
   int64_t m, n, depth;
   int64_t aRow, aDepth, bDepth, bColumn;
@@ -25,7 +25,8 @@ constexpr int64_t rowsWorthPacking = 16;
 constexpr int64_t depthAtOnce = 512;
 
 /// Runs on the compute thread. Pieces are blocks of rows by blocks of columns.
-inline void multiply(const Product& p, const float* a, const float* b, float* c, const float* bias, bool relu) {
+inline void multiply(const Product& p, const float* a, const float* b, float* c, const float* bias,
+                     bool relu) {
   const bool pack = p.bColumn != 1 || p.m >= rowsWorthPacking;
   const int64_t columnBlocks = (p.n + panelColumns - 1) / panelColumns;
   Block packed;
@@ -34,7 +35,8 @@ inline void multiply(const Product& p, const float* a, const float* b, float* c,
     parallelFor(columnBlocks, [&](int64_t block) {
       const int64_t column = block * panelColumns, start = 0;
       dispatch(PackPanels{b + column * p.bColumn, &start, p.depth, p.depth, p.bDepth,
-                          std::min(panelColumns, p.n - column), p.bColumn, packed.floats() + column * p.depth});
+                          std::min(panelColumns, p.n - column), p.bColumn,
+                          packed.floats() + column * p.depth});
     });
   }
   constexpr int64_t rowsAtOnce = 48;
@@ -73,8 +75,8 @@ inline void multiply(const Product& p, const float* a, const float* b, float* c,
   });
 }
 
-/// y = op(a)·op(b) over the last two axes, where op transposes if asked. The leading axes are the same, or one of the two
-/// is a single matrix for all of the other's.
+/// y = op(a)·op(b) over the last two axes, where op transposes if asked. The leading axes are the same, or
+/// one of the two is a single matrix for all of the other's.
 inline Tensor matmul(Stream& stream, const Tensor& a, const Tensor& b, bool transposeA, bool transposeB) {
   requireType("matmul", "a", a, DType::f32);
   requireType("matmul", "b", b, DType::f32);
@@ -84,8 +86,9 @@ inline Tensor matmul(Stream& stream, const Tensor& a, const Tensor& b, bool tran
               axis(a, transposeA ? 2 : 1) == axis(b, transposeB ? 1 : 2);
   for (int i = 0; fits && aRank == bRank && i < aRank - 2; ++i) fits = a.shape[i] == b.shape[i];
   if (!fits)
-    throw RangeError("matmul: a " + a.shape.text() + (transposeA ? " transposed" : "") + " and b " + b.shape.text() +
-                     (transposeB ? " transposed" : "") + " do not fit: wants a [..., M, K] and b [..., K, N]");
+    throw RangeError("matmul: a " + a.shape.text() + (transposeA ? " transposed" : "") + " and b " +
+                     b.shape.text() + (transposeB ? " transposed" : "") +
+                     " do not fit: wants a [..., M, K] and b [..., K, N]");
   const int64_t m = axis(a, transposeA ? 1 : 2), depth = axis(a, transposeA ? 2 : 1);
   const int64_t n = axis(b, transposeB ? 2 : 1);
   Shape shape = aRank >= bRank ? a.shape : b.shape;

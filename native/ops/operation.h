@@ -1,4 +1,5 @@
-// What every operation starts with: checks that name the operation and the argument, and the way onto the queue.
+// What every operation starts with: checks that name the operation and the argument, and the way onto the
+// queue.
 #pragma once
 
 #include <initializer_list>
@@ -14,7 +15,9 @@ namespace striate {
 /// Elements of a vectorized pass that one thread takes at a time: half an L2 of input and output.
 constexpr int64_t elementGrain = 32 * 1024;
 
-inline std::string describe(const Tensor& t) { return std::string(dtypeName(t.dtype)) + " " + t.shape.text(); }
+inline std::string describe(const Tensor& t) {
+  return std::string(dtypeName(t.dtype)) + " " + t.shape.text();
+}
 
 inline void requireType(const char* operation, const char* argument, const Tensor& t, DType wanted) {
   if (t.dtype != wanted)
@@ -64,7 +67,8 @@ void submit(Stream& stream, const char* operation, std::initializer_list<Tensor>
 
 /// Puts on the queue what changes tensors in place: all of them count as read.
 template <class Run>
-void submitUpdate(Stream& stream, const char* operation, std::vector<std::shared_ptr<Storage>> touched, Run run) {
+void submitUpdate(Stream& stream, const char* operation, std::vector<std::shared_ptr<Storage>> touched,
+                  Run run) {
   Command command{};
   command.operation = operation;
   command.reads = std::move(touched);

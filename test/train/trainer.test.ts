@@ -19,7 +19,7 @@ import {
   type EpochRecord,
 } from '../../lib/index.js';
 import type { Progress } from '../../lib/train/progress.js';
-import { noise } from '../check.js';
+import { expectClose, noise } from '../check.js';
 
 /** Two classes of noisy points on either side of a line. */
 function points(n: number, seed: number): data.TensorDataset {
@@ -52,7 +52,7 @@ describe('fit', () => {
       ...quiet,
     });
     expect(history.epochs.map((e) => e.epoch)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
-    const [first, last] = [history.epochs[0] as EpochRecord, history.epochs[7] as EpochRecord];
+    const [first, last] = [history.epochs[0]!, history.epochs[7]!];
     expect(last.loss).toBeLessThan(first.loss / 2);
     expect(last.validationAccuracy).toBeGreaterThan(0.95);
     expect(last.samplesPerSecond).toBeGreaterThan(0);
@@ -275,7 +275,7 @@ describe('DataLoader', () => {
       tensor(new Int32Array(3)),
     );
     const [x] = bytes.batch(tensor(new Int32Array([2, 1, 0])));
-    expect([...(await x.data())]).toEqual([1, Math.fround(0.2), 0].map((v) => expect.closeTo(v, 6)));
+    await expectClose(x, [1, 0.2, 0], 1e-7);
     expect(() => new data.TensorDataset(randn([3, 1]), tensor(new Int32Array(2)))).toThrow(
       /one label for each sample/,
     );
