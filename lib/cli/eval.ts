@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { StandardizedDataset } from '../data/standardize.js';
 import { crossEntropy } from '../loss/index.js';
 import { SGD } from '../optim/index.js';
 import { Trainer } from '../train/trainer.js';
@@ -32,7 +33,7 @@ async function evaluate({ weights, data, dataDir, json }: EvalOptions): Promise<
   }
   const optimizer = new SGD(model.parameters(), { lr: 0 });
   const trainer = new Trainer(model, { optimizer, loss: crossEntropy, metrics: ['accuracy'] });
-  const result = await trainer.evaluate(test);
+  const result = await trainer.evaluate(new StandardizedDataset(test, recipe.scale));
   if (json) printJson({ data, ...result });
   else
     process.stdout.write(

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { noGrad } from '../autograd.js';
+import { standardize } from '../data/standardize.js';
 import { tensor } from '../ops/creation.js';
 import { softmax } from '../ops/softmax.js';
 import { scope } from '../tensor.js';
@@ -25,11 +26,13 @@ export function predictCommand(): Command {
 
 async function predict(image: string, { weights, invert = false, json }: PredictOptions): Promise<void> {
   const { model, recipe } = await load(weights);
-  const { side } = recipe;
+  const { side, scale } = recipe;
   const pixels = (await greyPixels(image, side)).map((grey) => (invert ? 1 - grey : grey));
   model.eval();
   const probabilities = await noGrad(() =>
-    scope(() => ({ read: softmax(model.forward(tensor(pixels, [1, side, side, 1]))).data() })),
+    scope(() => ({
+      read: softmax(model.forward(standardize(tensor(pixels, [1, side, side, 1]), scale))).data(),
+    })),
   ).read;
   const label = probabilities.indexOf(Math.max(...probabilities));
   if (json) {

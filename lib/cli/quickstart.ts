@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { digits } from '../data/digits.js';
+import { scaleOf, standardize, StandardizedDataset } from '../data/standardize.js';
 import { crossEntropy } from '../loss/index.js';
 import { lenet5 } from '../models/lenet.js';
 import { arange, setSeed } from '../ops/creation.js';
@@ -19,6 +20,7 @@ export function quickstartCommand(): Command {
 async function quickstart(): Promise<void> {
   setSeed(0);
   const { train, test } = await digits();
+  const scale = await scaleOf(train);
   const model = lenet5({ side: 32 });
   const trainer = new Trainer(model, {
     optimizer: new Adam(model.parameters(), { lr: 1e-3 }),
@@ -29,9 +31,9 @@ async function quickstart(): Promise<void> {
   const out = process.stdout;
   out.write(`LeNet-5 learns ${train.length} handwritten digits (${isa}, ${threads} threads).\n`);
   const start = performance.now();
-  await trainer.fit(train, { epochs: 15, batchSize: 32 });
+  await trainer.fit(new StandardizedDataset(train, scale), { epochs: 25, batchSize: 32 });
   const seconds = (performance.now() - start) / 1000;
-  const { accuracy, samples } = await trainer.evaluate(test);
+  const { accuracy, samples } = await trainer.evaluate(new StandardizedDataset(test, scale));
   out.write(
     `\nAfter ${seconds.toFixed(1)} s it reads ${(100 * accuracy).toFixed(1)}% of ${samples} digits that it has not seen:\n\n`,
   );
@@ -39,7 +41,7 @@ async function quickstart(): Promise<void> {
   const [images, labels] = test.batch(arange(0, shown, 1, 'i32'));
   const pixels = await images.data();
   const truth = await labels.data();
-  const scores = await softmax(await trainer.predict(images)).data();
+  const scores = await softmax(await trainer.predict(standardize(images, scale))).data();
   const side = images.shape[1] ?? 0;
   for (let i = 0; i < shown; i++) {
     const chances = scores.subarray(i * 10, (i + 1) * 10);

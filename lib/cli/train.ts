@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { scaleOf, StandardizedDataset } from '../data/standardize.js';
 import { crossEntropy } from '../loss/index.js';
 import { setSeed } from '../ops/creation.js';
 import { Adam } from '../optim/index.js';
@@ -42,7 +43,8 @@ async function train(options: TrainOptions): Promise<void> {
   if (options.threads !== undefined) setThreads(options.threads);
   if (options.seed !== undefined) setSeed(options.seed);
   const data = await loadData(options.data, options.dataDir);
-  const recipe: Recipe = { model: options.model, side: data.side };
+  const scale = await scaleOf(data.train);
+  const recipe: Recipe = { model: options.model, side: data.side, scale };
   const model = build(recipe);
   const trainer = new Trainer(model, {
     optimizer: new Adam(model.parameters(), { lr: options.lr }),
@@ -50,14 +52,16 @@ async function train(options: TrainOptions): Promise<void> {
     metrics: ['accuracy'],
   });
   const { epochs, batchSize, json = false } = options;
-  await trainer.fit(data.train, {
+  const training = new StandardizedDataset(data.train, scale);
+  const test = new StandardizedDataset(data.test, scale);
+  await trainer.fit(training, {
     epochs,
     batchSize,
-    validation: data.test,
+    validation: test,
     progress: !json,
     callbacks: json ? [{ onEpochEnd: printJson }] : [],
   });
-  const { loss, accuracy } = await trainer.evaluate(data.test);
+  const { loss, accuracy } = await trainer.evaluate(test);
   if (options.save !== undefined) await save(model, recipe, options.save);
   if (json) {
     printJson({
@@ -69,6 +73,6 @@ async function train(options: TrainOptions): Promise<void> {
       testAccuracy: accuracy,
     });
   } else {
-    process.stdout.write(`test accuracy ${(100 * accuracy).toFixed(2)}% on ${data.test.length} images\n`);
+    process.stdout.write(`test accuracy ${(100 * accuracy).toFixed(2)}% on ${test.length} images\n`);
   }
 }

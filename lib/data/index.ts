@@ -3,3 +3,4 @@ export { digits } from './digits.js';
 export { parseIdx, readIdx, type Idx, type IdxType } from './idx.js';
 export { DataLoader, type DataLoaderOptions } from './loader.js';
 export { idxDataset, mnist, type Split } from './mnist.js';
+export { scaleOf, standardize, StandardizedDataset, type Scale } from './standardize.js';
