@@ -34,10 +34,14 @@ export function build({ side }: Pick<Recipe, 'side'>): Module {
 }
 
 export async function save(model: Module, recipe: Recipe, file: string): Promise<void> {
-  const { side, scale } = recipe;
-  const noted = { side, mean: scale.mean, deviation: scale.deviation };
-  const numbers = Object.entries(noted).map(([name, value]) => [name, String(value)]);
-  await saveSafetensors(model, file, { model: recipe.model, ...Object.fromEntries(numbers) });
+  const { mean, deviation } = recipe.scale;
+  const metadata = {
+    model: recipe.model,
+    side: String(recipe.side),
+    mean: String(mean),
+    deviation: String(deviation),
+  };
+  await saveSafetensors(model, file, metadata);
 }
 
 /** The network of a weights file that `striate train --save` wrote. */
