@@ -133,9 +133,11 @@ export interface BackwardOptions {
  * @throws StriateError where nothing was recorded, or the graph has been used before without `retainGraph`.
  */
 export function backward(output: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
-  propagate('backward', output, gradient, options, new Set(), (leaf, g) => {
-    const target = leaf as Tensor;
-    target.grad = added(target.grad, g).keep();
+  scope(() => {
+    propagate('backward', output, gradient, options, new Set(), (leaf, g) => {
+      const target = leaf as Tensor;
+      target.grad = added(target.grad, g).keep();
+    });
   });
 }
 
@@ -158,16 +160,21 @@ export function grad(
   gradient?: Tensor,
   options: BackwardOptions = {},
 ): Tensor[] {
-  const sums = new Map<Node | Tensor, Tensor>();
-  const wanted = new Set(inputs.map((input) => input.node ?? input));
-  propagate('grad', output, gradient, options, wanted, (target, g) => {
-    if (wanted.has(target)) sums.set(target, added(sums.get(target), g));
-    else g.dispose();
+  for (const [i, input] of inputs.entries()) {
+    if (input.disposed) throw new StriateError(`grad: inputs[${i}] has been disposed`);
+  }
+  return scope(() => {
+    const sums = new Map<Node | Tensor, Tensor>();
+    const wanted = new Set(inputs.map((input) => input.node ?? input));
+    propagate('grad', output, gradient, options, wanted, (target, g) => {
+      if (wanted.has(target)) sums.set(target, added(sums.get(target), g));
+      else g.dispose();
+    });
+    return inputs.map(
+      (input) =>
+        sums.get(input.node ?? input)?.detach() ?? new Tensor(native.full(input.shape, 0, 'f32'), 'f32'),
+    );
   });
-  return inputs.map(
-    (input) =>
-      sums.get(input.node ?? input)?.detach() ?? new Tensor(native.full(input.shape, 0, 'f32'), 'f32'),
-  );
 }
 
 /**
@@ -182,10 +189,16 @@ function propagate(
   watched: ReadonlySet<Node | Tensor>,
   sink: (target: Node | Tensor, gradient: Tensor) => void,
 ): void {
+  if (output instanceof Tensor && output.disposed) {
+    throw new StriateError(`${caller}: output has been disposed`);
+  }
   const root = output instanceof Tensor && output.requiresGrad ? (output.node ?? output) : null;
   if (!root) throw new StriateError(`${caller}: output was not computed from a tensor with requiresGrad`);
   const seed = seedOf(caller, output, gradient);
-  if (root instanceof Tensor) return sink(root, seed);
+  if (root instanceof Tensor) {
+    sink(root, seed);
+    return;
+  }
   noGrad(() => {
     const pending = new Map<Node, Tensor>([[root, seed]]);
     for (const node of resultsFirst(root)) {
@@ -211,7 +224,15 @@ function seedOf(caller: string, output: Tensor, gradient: Tensor | undefined): T
       `${caller}: output [${shape.join(', ')}] has ${output.size} elements; wants 1, or a gradient`,
     );
   }
-  // The copy also checks that the gradient is a tensor of output's shape and dtype.
+  const given: unknown = gradient;
+  if (!(given instanceof Tensor)) throw new TypeError(`${caller}: gradient is no tensor`);
+  if (given.dtype !== 'f32') throw new TypeError(`${caller}: gradient is ${given.dtype}, wants f32`);
+  if (given.shape.join() !== shape.join()) {
+    throw new RangeError(
+      `${caller}: gradient has shape [${given.shape.join(', ')}], wants [${shape.join(', ')}]`,
+    );
+  }
+  // A copy, as it may become the gradient of a leaf.
   const seed = new Tensor(native.full(shape, 0, 'f32'), 'f32');
   native.assign(seed.handle, handleOf(gradient));
   return seed;
@@ -223,9 +244,9 @@ function inputGradients(node: Node, gradient: Tensor): [Node | Tensor, Tensor][]
   const own: [Node | Tensor, Tensor][] = [];
   node.edges.forEach((edge, i) => {
     const g = given[i];
-    if (!g) return;
-    if (!edge) g.dispose();
-    else own.push([edge, g === gradient || given.indexOf(g) < i ? g.detach() : g]);
+    if (!g || !edge) return;
+    // The incoming gradient, one for two inputs, and what was saved have another owner.
+    own.push([edge, g === gradient || given.indexOf(g) < i || g.kept ? g.detach() : g]);
   });
   return own;
 }

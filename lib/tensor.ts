@@ -1,4 +1,4 @@
-import type { DType, Handle, TypedArray } from '../binding.js';
+import type { DType, Handle } from '../binding.js';
 import type { Node } from './autograd.js';
 import { native, StriateError } from './native.js';
 
@@ -32,13 +32,12 @@ export class Tensor<D extends DType = 'f32'> implements Disposable {
   readonly dtype: D;
   /** The number by which the native side knows this tensor. */
   readonly handle: Handle;
-  /** Whether backward() computes a gradient for this tensor. */
-  requiresGrad = false;
   /** The gradient that backward() has added up here; null before. Tensors that are results of operations have none. */
   grad: Tensor | null = null;
   /** The operation that this tensor is the result of, where autograd recorded it. */
   node: Node | null = null;
   readonly versions: Versions;
+  #requiresGrad = false;
   #shape: Shape | undefined;
   #disposed = false;
   #kept = false;
@@ -48,8 +47,20 @@ export class Tensor<D extends DType = 'f32'> implements Disposable {
     this.handle = handle;
     this.dtype = dtype;
     this.versions = versions;
-    collected.register(this, handle);
-    created?.push(this as Tensor<DType>);
+    collected.register(this, handle, this);
+    created?.push(this);
+  }
+
+  /** Whether backward() computes a gradient for this tensor, which must be f32 then. */
+  get requiresGrad(): boolean {
+    return this.#requiresGrad;
+  }
+
+  set requiresGrad(wanted: boolean) {
+    if (wanted && this.dtype !== 'f32') {
+      throw new TypeError(`requiresGrad: the tensor is ${this.dtype}, wants dtype f32`);
+    }
+    this.#requiresGrad = wanted;
   }
 
   get shape(): Shape {
@@ -71,8 +82,8 @@ export class Tensor<D extends DType = 'f32'> implements Disposable {
   }
 
   /** The elements, in row-major order, when the operations that produce them have run. */
-  data(): Promise<DataOf<D>> {
-    return native.data(this.handle) as Promise<DataOf<D>>;
+  async data(): Promise<DataOf<D>> {
+    return (await native.data(this.handle)) as DataOf<D>;
   }
 
   /** The elements at once: blocks JavaScript until they are there. For scripts; a server awaits data(). */
@@ -82,12 +93,14 @@ export class Tensor<D extends DType = 'f32'> implements Disposable {
 
   /** The only element of a tensor that has one. */
   async item(): Promise<number> {
-    return onlyElement(this, await this.data());
+    requireOneElement(this);
+    return (await this.data())[0]!;
   }
 
   /** The only element, at once: blocks JavaScript until it is there. */
   itemSync(): number {
-    return onlyElement(this, this.dataSync());
+    requireOneElement(this);
+    return this.dataSync()[0]!;
   }
 
   /** A tensor over the same storage that autograd does not follow back. */
@@ -107,6 +120,8 @@ export class Tensor<D extends DType = 'f32'> implements Disposable {
     this.#disposed = true;
     this.#shape ??= Object.freeze(native.shape(this.handle));
     native.dispose(this.handle);
+    // What the registry knows, even of a dead tensor, outlives all small collections of garbage.
+    collected.unregister(this);
     this.node?.drop();
     this.node = null;
   }
@@ -130,12 +145,8 @@ export class Tensor<D extends DType = 'f32'> implements Disposable {
   }
 }
 
-function onlyElement(tensor: Tensor<DType>, data: TypedArray): number {
-  const [value] = data;
-  if (data.length !== 1 || value === undefined) {
-    throw new RangeError(`item: tensor [${tensor.shape.join(', ')}] has ${data.length} elements, wants 1`);
-  }
-  return value;
+function requireOneElement({ shape, size }: Tensor<DType>): void {
+  if (size !== 1) throw new RangeError(`item: tensor [${shape.join(', ')}] has ${size} elements, wants 1`);
 }
 
 /**
@@ -176,8 +187,11 @@ export function scope<T>(work: () => T): T {
   const returned = new Set<unknown>();
   try {
     const result = work();
-    if (result instanceof Promise)
+    if (result instanceof Promise) {
+      // It will fail on tensors that are gone; what counts is told here.
+      result.catch(() => undefined);
       throw new TypeError('scope: the function is asynchronous, wants one that is not');
+    }
     collectTensors(result, returned);
     return result;
   } finally {
@@ -199,16 +213,20 @@ function collectTensors(value: unknown, found: Set<unknown>): void {
   for (const member of members ?? Object.values(value)) collectTensors(member, found);
 }
 
+let inExpress = false;
+
 /**
  * Calls `work` so that its operations overtake those of others: they go on the express lane, which the compute thread
- * serves first between two commands. For a short prediction while a model trains. Synchronous; await results outside.
+ * serves first between two commands. For a short prediction while a model trains. Synchronous; read results inside or
+ * outside, they come as early.
  */
 export function express<T>(work: () => T): T {
-  native.setExpress(true);
+  const before = inExpress;
+  native.setExpress((inExpress = true));
   try {
     return work();
   } finally {
-    native.setExpress(false);
+    native.setExpress((inExpress = before));
   }
 }
 

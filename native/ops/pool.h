@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/pool.h"
+#include "kernels/avg_pool.h"
+#include "kernels/max_pool.h"
 #include "ops/operation.h"
 #include "runtime/parallel.h"
 
