@@ -56,7 +56,7 @@ test('functions at the edges of f32', async () => {
   same(await ops.sigmoid(x).data(), [0.5, 0.5, 1, 0, NaN]);
   const far = await ops.exp(f32([88.7, 89, -87.5, -103, -104, -110], [6])).data();
   [88.7, 89, -87.5, -103, -104, -110].forEach((v, i) => {
-    const wanted = Math.fround(Math.exp(v));
+    const wanted = Math.fround(Math.exp(Math.fround(v)));
     // Subnormal results have few digits.
     expect(
       Math.abs(far[i]! - wanted) <= Math.max(1e-6 * wanted, 3e-45) || far[i] === wanted,
@@ -252,11 +252,7 @@ test('where takes from either side, broadcasts three, and passes the gradient on
   expect(y.shape).toEqual([3, 2]);
   await expectClose(y, [10, 20, -1, -1, 10, 20], 0);
   await expectGradients((u, v) => ops.where(c, u, v), [noisy([2], 1), noisy([3, 2], 2)]);
-  await expectClose(
-    ops.where(c, f32([NaN], [1]), f32([1], [1])),
-    [NaN, 1, NaN].map((v) => v || 1),
-    Infinity,
-  );
+  same(await ops.where(c, NaN, 1).data(), [NaN, 1, NaN]);
 });
 
 describe('refused', () => {
