@@ -17,9 +17,12 @@ constexpr uint32_t maxTensors = 1 << 16;
 
 std::string given(const Napi::Value& value) {
   switch (value.Type()) {
-    case napi_undefined: return "undefined";
-    case napi_null: return "null";
-    case napi_boolean: return value.As<Napi::Boolean>().Value() ? "true" : "false";
+    case napi_undefined:
+      return "undefined";
+    case napi_null:
+      return "null";
+    case napi_boolean:
+      return value.As<Napi::Boolean>().Value() ? "true" : "false";
     case napi_number: {
       const double number = value.As<Napi::Number>().DoubleValue();
       if (std::isnan(number)) return "NaN";
@@ -28,11 +31,16 @@ std::string given(const Napi::Value& value) {
       std::snprintf(text, sizeof text, "%.16g", number);
       return text;
     }
-    case napi_string: return "a string";
-    case napi_symbol: return "a symbol";
-    case napi_function: return "a function";
-    case napi_bigint: return "a bigint";
-    default: return value.IsArray() ? "an array" : "an object";
+    case napi_string:
+      return "a string";
+    case napi_symbol:
+      return "a symbol";
+    case napi_function:
+      return "a function";
+    case napi_bigint:
+      return "a bigint";
+    default:
+      return value.IsArray() ? "an array" : "an object";
   }
 }
 
@@ -76,7 +84,8 @@ int64_t Call::whole(const Napi::Value& value, const std::string& what, int64_t l
   const std::string range = "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
   if (!value.IsNumber()) throw TypeError(what + " is " + given(value) + ", wants " + range);
   const double number = value.As<Napi::Number>().DoubleValue();
-  if (!(number >= static_cast<double>(least) && number <= static_cast<double>(most)) || number != std::trunc(number))
+  if (!(number >= static_cast<double>(least) && number <= static_cast<double>(most)) ||
+      number != std::trunc(number))
     throw RangeError(what + " is " + given(value) + ", wants " + range);
   return static_cast<int64_t>(number);
 }
@@ -114,7 +123,8 @@ std::vector<int64_t> Call::integers(size_t index, const char* argument) const {
   if (!info_[index].IsArray()) refuse(index, argument, "an array of whole numbers");
   const auto array = info_[index].As<Napi::Array>();
   const uint32_t length = array.Length();
-  if (length > 64) throw RangeError(what(argument) + " has " + std::to_string(length) + " elements, wants at most 64");
+  if (length > 64)
+    throw RangeError(what(argument) + " has " + std::to_string(length) + " elements, wants at most 64");
   constexpr int64_t most = int64_t{1} << 53;
   std::vector<int64_t> list;
   for (uint32_t i = 0; i < length; ++i)

@@ -1,4 +1,5 @@
-// A call from JavaScript: its arguments, checked as they are taken. Nothing past this file sees a JavaScript value.
+// A call from JavaScript: its arguments, checked as they are taken. Nothing past this file sees a JavaScript
+// value.
 #pragma once
 
 #include <napi.h>
@@ -59,7 +60,8 @@ class Call {
   Environment& environment_;
 };
 
-/// A function of binding.d.ts. Static objects of this class, one in each place that defines one, are the addon's exports.
+/// A function of binding.d.ts. Static objects of this class, one in each place that defines one, are the
+/// addon's exports.
 class Export {
  public:
   using Body = Napi::Value (*)(Call& call);

@@ -6,7 +6,8 @@ namespace striate {
 namespace {
 
 /// `count` whole numbers from `least` on, small enough that sums and products of two stay in 64 bits.
-std::vector<int64_t> sizes(const Call& call, size_t index, const char* argument, size_t count, int64_t least) {
+std::vector<int64_t> sizes(const Call& call, size_t index, const char* argument, size_t count,
+                           int64_t least) {
   const std::vector<int64_t> list = call.integers(index, argument);
   if (list.size() != count)
     throw RangeError(std::string(call.operation()) + ": " + argument + " has " + std::to_string(list.size()) +
@@ -23,8 +24,7 @@ WindowMoves moves(const Call& call, size_t first) {
   const auto stride = sizes(call, first, "stride", 2, 1);
   const auto padding = sizes(call, first + 1, "padding", 4, 0);
   const auto dilation = sizes(call, first + 2, "dilation", 2, 1);
-  return {stride[0],  stride[1],  padding[0],  padding[1],
-          padding[2], padding[3], dilation[0], dilation[1]};
+  return {stride[0], stride[1], padding[0], padding[1], padding[2], padding[3], dilation[0], dilation[1]};
 }
 
 Export exports[] = {

@@ -12,12 +12,14 @@ Napi::Value one(Call& call) {
 
 template <BinaryFunction function>
 Napi::Value two(Call& call) {
-  return call.give(binary(call.stream(), call.operation(), function, call.tensor(0, "a"), call.tensor(1, "b")));
+  return call.give(
+      binary(call.stream(), call.operation(), function, call.tensor(0, "a"), call.tensor(1, "b")));
 }
 
 template <Comparison comparison>
 Napi::Value comparing(Call& call) {
-  return call.give(compare(call.stream(), call.operation(), comparison, call.tensor(0, "a"), call.tensor(1, "b")));
+  return call.give(
+      compare(call.stream(), call.operation(), comparison, call.tensor(0, "a"), call.tensor(1, "b")));
 }
 
 Export exports[] = {
@@ -46,7 +48,8 @@ Export exports[] = {
     {"lessEqual", comparing<Comparison::lessEqual>},
     {"where",
      [](Call& call) {
-       return call.give(where(call.stream(), call.tensor(0, "condition"), call.tensor(1, "a"), call.tensor(2, "b")));
+       return call.give(
+           where(call.stream(), call.tensor(0, "condition"), call.tensor(1, "a"), call.tensor(2, "b")));
      }},
 };
 

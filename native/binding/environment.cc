@@ -76,12 +76,13 @@ Environment::Environment(Napi::Env env)
       stream_(std::make_shared<Stream>()),
       channel_(std::make_shared<Channel>()) {
   const Napi::String name = Napi::String::New(env, "striate");
-  napi_status status = napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this,
-                                                       settle, &channel_->function);
+  napi_status status = napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr,
+                                                       this, settle, &channel_->function);
   if (status == napi_ok) status = napi_unref_threadsafe_function(env, channel_->function);
   // Hooks run in reverse order: this one closes the channel before Node frees the function.
   if (status == napi_ok) status = napi_add_env_cleanup_hook(env, cleanUp, this);
-  if (status != napi_ok) throw Napi::Error::New(env, "striate: this environment takes no thread-safe function");
+  if (status != napi_ok)
+    throw Napi::Error::New(env, "striate: this environment takes no thread-safe function");
   for (const DType dtype : {DType::f32, DType::i32, DType::u8})
     arrayClasses_[static_cast<size_t>(dtype)] =
         Napi::Persistent(env.Global().Get(arrayClassName(dtype)).As<Napi::Function>());
@@ -127,8 +128,8 @@ void Environment::release(double handle) {
   tensors_.erase(found);
 }
 
-/// Made by JavaScript's constructor, which throws where there is no array of that length, or no memory for it: the
-/// functions of Node-API end the process.
+/// Made by JavaScript's constructor, which throws where there is no array of that length, or no memory for
+/// it: the functions of Node-API end the process.
 Napi::Value Environment::typedArray(DType dtype, int64_t elements, const void* bytes) const {
   const auto length = Napi::Number::New(env_, static_cast<double>(elements));
   const Napi::Object array = arrayClasses_[static_cast<size_t>(dtype)].New({length});

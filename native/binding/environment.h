@@ -1,5 +1,5 @@
-// One Node environment (the main thread or a Worker): the tensors that its JavaScript holds, its stream, and the way back
-// from the compute thread.
+// One Node environment (the main thread or a Worker): the tensors that its JavaScript holds, its stream, and
+// the way back from the compute thread.
 #pragma once
 
 #include <napi.h>
@@ -25,8 +25,8 @@ class Environment {
 
   Stream& stream() { return *stream_; }
 
-  // Handles. A handle is a number that is never used twice in the process, so that a stale one, or one of another
-  // environment, is told from a live one.
+  // Handles. A handle is a number that is never used twice in the process, so that a stale one, or one of
+  // another environment, is told from a live one.
   double add(Tensor tensor);
   /// Throws StateError where the handle is no live tensor of this environment.
   const Tensor& find(double handle, const char* operation, const char* argument) const;

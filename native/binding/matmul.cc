@@ -8,8 +8,8 @@ namespace {
 Export exports[] = {
     {"matmul",
      [](Call& call) {
-       return call.give(matmul(call.stream(), call.tensor(0, "a"), call.tensor(1, "b"), call.flag(2, "transposeA"),
-                               call.flag(3, "transposeB")));
+       return call.give(matmul(call.stream(), call.tensor(0, "a"), call.tensor(1, "b"),
+                               call.flag(2, "transposeA"), call.flag(3, "transposeB")));
      }},
     {"linear",
      [](Call& call) {

@@ -27,8 +27,8 @@ Napi::Value fromData(Call& call) {
   if (!call.value(0).IsTypedArray())
     throw TypeError("tensor: data is no typed array, wants Float32Array, Int32Array or Uint8Array");
   const Shape shape = call.shape(1, "shape");
-  // Asked of Node-API itself, and last: reading the shape may run JavaScript, which may change the array, and the wrapper
-  // knows no array over a SharedArrayBuffer.
+  // Asked of Node-API itself, and last: reading the shape may run JavaScript, which may change the array, and
+  // the wrapper knows no array over a SharedArrayBuffer.
   napi_typedarray_type type{};
   size_t length = 0;
   void* data = nullptr;
@@ -36,8 +36,8 @@ Napi::Value fromData(Call& call) {
     throw Napi::Error::New(call.env());
   Tensor t("tensor", shape, elementType(type));
   if (static_cast<int64_t>(length) != shape.elements())
-    throw RangeError("tensor: data has " + std::to_string(length) + " elements, shape " + shape.text() + " wants " +
-                     std::to_string(shape.elements()));
+    throw RangeError("tensor: data has " + std::to_string(length) + " elements, shape " + shape.text() +
+                     " wants " + std::to_string(shape.elements()));
   try {
     t.storage->allocate();
   } catch (const StateError& error) {

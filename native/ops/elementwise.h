@@ -59,6 +59,7 @@ class BroadcastLoops {
   template <class Work>
   void parallel(const Work& work) const {
     const Axis &columns = axes_[0], &rows = axes_[1];
+    if (columns.n == 0) return;  // the other axes may be long
     int64_t blocks = 1;
     for (int i = 2; i < count_; ++i) blocks *= axes_[i].n;
     const int64_t atOnce = std::max<int64_t>(1, elementGrain / std::max<int64_t>(1, columns.n));

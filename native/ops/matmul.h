@@ -96,6 +96,7 @@ inline Tensor matmul(Stream& stream, const Tensor& a, const Tensor& b, bool tran
   shape[shape.rank() - 1] = n;
   Tensor y("matmul", shape, DType::f32);
   submit(stream, "matmul", {a, b}, {y}, [=] {
+    if (y.elements() == 0) return;  // of perhaps many matrices
     int64_t batches = y.shape.product(0, y.shape.rank() - 2);
     const int64_t aMatrix = aRank == 2 ? 0 : m * depth, bMatrix = bRank == 2 ? 0 : depth * n;
     Product p{m, n, depth, depth, 1, n, 1};

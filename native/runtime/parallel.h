@@ -1,5 +1,5 @@
-// Work over the threads of the OpenMP team. Only the compute thread calls this: a team belongs to the thread that opens
-// it, and another caller would get a second one.
+// Work over the threads of the OpenMP team. Only the compute thread calls this: a team belongs to the thread
+// that opens it, and another caller would get a second one.
 #pragma once
 
 #include <omp.h>
@@ -12,8 +12,8 @@
 
 namespace striate {
 
-/// Calls work(i) for i in [0, pieces). The caller cuts the pieces by the shape alone, so that results do not depend on
-/// the number of threads; work must not throw.
+/// Calls work(i) for i in [0, pieces). The caller cuts the pieces by the shape alone, so that results do not
+/// depend on the number of threads; work must not throw.
 template <class Work>
 void parallelFor(int64_t pieces, const Work& work) {
   const int team = static_cast<int>(std::min<int64_t>(pieces, threads()));
@@ -25,7 +25,8 @@ void parallelFor(int64_t pieces, const Work& work) {
   for (int64_t i = 0; i < pieces; ++i) work(i);
 }
 
-/// Calls work(i, scratch) for i in [0, pieces), with `floats` of scratch for each thread, aligned to 64 bytes.
+/// Calls work(i, scratch) for i in [0, pieces), with `floats` of scratch for each thread, aligned to 64
+/// bytes.
 template <class Work>
 void parallelWithScratch(int64_t pieces, int64_t floats, const Work& work) {
   const int team = static_cast<int>(std::min<int64_t>(pieces, threads()));

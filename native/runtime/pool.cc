@@ -97,7 +97,8 @@ class Pool {
     void* data = stats_.liveBytes + capacity > limit_ ? nullptr : fromSystem(capacity);
     if (data) return data;
     throw StateError("out of memory: wanted " + std::to_string(capacity) + " bytes beside " +
-                     std::to_string(stats_.liveBytes) + " in use; this process may use " + std::to_string(limit_));
+                     std::to_string(stats_.liveBytes) + " in use; this process may use " +
+                     std::to_string(limit_));
   }
 
   void drop(Bin& bin) {

@@ -1,5 +1,5 @@
-// Memory for tensors and scratch: aligned blocks that are kept and used again, because a fresh page costs more than most
-// kernels that write to it.
+// Memory for tensors and scratch: aligned blocks that are kept and used again, because a fresh page costs
+// more than most kernels that write to it.
 #pragma once
 
 #include <cstddef>
