@@ -22,6 +22,9 @@ struct WindowMoves {
   int64_t dilationHeight, dilationWidth;
 };
 
+/// Places that a kernel may have.
+constexpr int64_t maxKernelPlaces = int64_t{1} << 24;
+
 /// A convolution's sizes, checked.
 struct ConvShape {
   int64_t images, height, width, channels;
@@ -45,6 +48,9 @@ struct ConvShape {
     kernelHeight = weight[0], kernelWidth = weight[1], outputs = weight[3];
     if (kernelHeight < 1 || kernelWidth < 1)
       throw RangeError(name + ": weight " + weight.text() + " wants a kernel of at least 1 by 1");
+    // A weight without elements may have any; each place is listed.
+    if (kernelHeight > maxKernelPlaces / kernelWidth)
+      throw RangeError(name + ": the kernel of weight " + weight.text() + " has more than 2^24 places");
     if (channels % groups != 0 || outputs % groups != 0)
       throw RangeError(name + ": groups is " + std::to_string(groups) + ", wants a divisor of the input's " +
                        std::to_string(channels) + " channels and of the weight's " + std::to_string(outputs));
@@ -148,7 +154,7 @@ struct Correlation {
 
   void run() const {
     const int64_t points = h.points * w.points;
-    if (images * points == 0) return;
+    if (images * points * groups * outputs == 0) return;
     if (h.offsets.empty() || w.offsets.empty()) return clear();
     const int64_t target = std::clamp<int64_t>(images * points / 64, 192, 2048);
     const int64_t bandRows = std::min(h.points, (target + w.points - 1) / w.points);

@@ -19,10 +19,12 @@ namespace {
 
 constexpr size_t maxCommands = 4096;
 constexpr int64_t maxHeldBytes = int64_t{256} << 20;
-/// A caller who found the queue full is woken when an eighth of it is free, and so not for every single place.
+/// A caller who found the queue full is woken when an eighth of it is free, and so not for every single
+/// place.
 constexpr size_t roomyCommands = maxCommands / 8 * 7;
 constexpr int64_t roomyHeldBytes = maxHeldBytes / 8 * 7;
-/// The thread looks for work this long before it sleeps: waking it costs its caller more than most small operations.
+/// The thread looks for work this long before it sleeps: waking it costs its caller more than most small
+/// operations.
 constexpr auto patience = std::chrono::microseconds(50);
 
 bool produced(const Command& command) {
@@ -69,7 +71,9 @@ void execute(Command& command) {
 
 class Queue {
  public:
-  Queue() { std::thread([this] { work(); }).detach(); }
+  Queue() {
+    std::thread([this] { work(); }).detach();
+  }
 
   void push(Command command) {
     std::unique_lock lock(mutex_);
@@ -140,7 +144,8 @@ class Queue {
     finished_.notify_all();
   }
 
-  /// One of the two fronts can always run: the older one needs only what came before it, and all that has run.
+  /// One of the two fronts can always run: the older one needs only what came before it, and all that has
+  /// run.
   std::deque<Command>& chooseLane() {
     auto& [ordinary, express] = lanes_;
     if (express.empty()) return ordinary;

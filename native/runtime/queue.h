@@ -1,9 +1,10 @@
 // The queue of commands and the one thread that works it off.
 //
-// Every Node environment (the main thread, each Worker) has a Stream. Commands of all streams go through one queue with
-// two lanes to one compute thread, which owns the OpenMP team. Commands of a lane run in order; between two commands the
-// thread takes from the express lane first, unless the command there waits for what the other lane has yet to produce.
-// A read of what the express lane produced overtakes as well, wherever it is asked for.
+// Every Node environment (the main thread, each Worker) has a Stream. Commands of all streams go through one
+// queue with two lanes to one compute thread, which owns the OpenMP team. Commands of a lane run in order;
+// between two commands the thread takes from the express lane first, unless the command there waits for what
+// the other lane has yet to produce. A read of what the express lane produced overtakes as well, wherever it
+// is asked for.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +23,8 @@ struct Command {
   const char* operation;
   /// What run() reads; it runs when all of it is there. A failed one fails this command too.
   std::vector<std::shared_ptr<Storage>> reads;
-  /// What run() produces; memory is taken before it runs. Empty for a command that updates what it reads, whose failure
-  /// leaves that as it was and is told at the stream's next read in the same lane.
+  /// What run() produces; memory is taken before it runs. Empty for a command that updates what it reads,
+  /// whose failure leaves that as it was and is told at the stream's next read in the same lane.
   std::vector<std::shared_ptr<Storage>> writes;
   std::function<void()> run;
   /// Where this is a read: who hears of a failure.

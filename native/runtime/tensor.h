@@ -22,8 +22,8 @@ inline const char* dtypeName(DType type) {
 /// The two lanes of the queue: see queue.h.
 enum class Lane : uint8_t { ordinary, express };
 
-/// Bytes that a command will produce. Memory is taken when that command runs and goes back with the last owner: a
-/// tensor in JavaScript, or a command in the queue.
+/// Bytes that a command will produce. Memory is taken when that command runs and goes back with the last
+/// owner: a tensor in JavaScript, or a command in the queue.
 class Storage {
  public:
   enum class State : uint8_t { pending, ready, failed };
