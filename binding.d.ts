@@ -81,6 +81,8 @@ export interface Binding {
   notEqual(a: Handle, b: Handle): Handle;
   less(a: Handle, b: Handle): Handle;
   lessEqual(a: Handle, b: Handle): Handle;
+  greater(a: Handle, b: Handle): Handle;
+  greaterEqual(a: Handle, b: Handle): Handle;
   where(condition: Handle, a: Handle, b: Handle): Handle;
 
   // creation.cc

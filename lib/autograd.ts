@@ -1,5 +1,5 @@
 import { native, StriateError } from './native.js';
-import { defineMethods, handleOf, scope, Tensor, type DType } from './tensor.js';
+import { defineMethods, scope, Tensor, type DType } from './tensor.js';
 
 /**
  * The derivative of an operation: the gradient by its result and what it saved, to the gradients by its inputs (null
@@ -134,11 +134,33 @@ export interface BackwardOptions {
  */
 export function backward(output: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
   scope(() => {
+    const leaves: Tensor[] = [];
     propagate('backward', output, gradient, options, new Set(), (leaf, g) => {
       const target = leaf as Tensor;
       target.grad = added(target.grad, g).keep();
+      leaves.push(target);
     });
+    const taken = new Set<object>();
+    for (const leaf of new Set(leaves)) if (leaf.grad) leaf.grad = alone(leaf.grad, taken).keep();
   });
+}
+
+/** The gradient over a storage of its own, so that changing it in place changes no other's: a copy where it is taken. */
+function alone(g: Tensor, taken: Set<object>): Tensor {
+  if (!taken.has(g.versions)) {
+    taken.add(g.versions);
+    return g;
+  }
+  const copy = copyOf(g);
+  g.dispose();
+  return copy;
+}
+
+/** The same elements over a storage of its own. */
+function copyOf(source: Tensor): Tensor {
+  const copy = new Tensor(native.full(source.shape, 0, 'f32'), 'f32');
+  native.assign(copy.handle, source.handle);
+  return copy;
 }
 
 /** before + g, in place of both. */
@@ -170,10 +192,11 @@ export function grad(
       if (wanted.has(target)) sums.set(target, added(sums.get(target), g));
       else g.dispose();
     });
-    return inputs.map(
-      (input) =>
-        sums.get(input.node ?? input)?.detach() ?? new Tensor(native.full(input.shape, 0, 'f32'), 'f32'),
-    );
+    const taken = new Set<object>();
+    return inputs.map((input) => {
+      const sum = sums.get(input.node ?? input);
+      return sum ? alone(sum.detach(), taken) : new Tensor(native.full(input.shape, 0, 'f32'), 'f32');
+    });
   });
 }
 
@@ -233,9 +256,7 @@ function seedOf(caller: string, output: Tensor, gradient: Tensor | undefined): T
     );
   }
   // A copy, as it may become the gradient of a leaf.
-  const seed = new Tensor(native.full(shape, 0, 'f32'), 'f32');
-  native.assign(seed.handle, handleOf(gradient));
-  return seed;
+  return copyOf(gradient);
 }
 
 /** The gradients of a node's inputs, each under a handle of its own. */

@@ -173,7 +173,7 @@ export function tanh(x: Tensor): Tensor {
   return ofOutput('tanh', x, (g, y) => mul(g, sub(1, square(y))));
 }
 
-type ComparisonOperation = 'equal' | 'notEqual' | 'less' | 'lessEqual';
+type ComparisonOperation = 'equal' | 'notEqual' | 'less' | 'lessEqual' | 'greater' | 'greaterEqual';
 
 function comparison<D extends DType>(
   operation: ComparisonOperation,
@@ -209,12 +209,12 @@ export function lessEqual<D extends DType = 'f32'>(a: Operand<D>, b: Operand<D>)
 
 /** 1 where a > b, else 0, with broadcasting; any dtype. */
 export function greater<D extends DType = 'f32'>(a: Operand<D>, b: Operand<D>): Tensor<'u8'> {
-  return comparison('less', b, a);
+  return comparison('greater', a, b);
 }
 
 /** 1 where a ≥ b, else 0, with broadcasting; any dtype. */
 export function greaterEqual<D extends DType = 'f32'>(a: Operand<D>, b: Operand<D>): Tensor<'u8'> {
-  return comparison('lessEqual', b, a);
+  return comparison('greaterEqual', a, b);
 }
 
 /** a where the condition (u8) is not 0, else b; the three broadcast to one shape. */

@@ -46,6 +46,8 @@ Export exports[] = {
     {"notEqual", comparing<Comparison::notEqual>},
     {"less", comparing<Comparison::less>},
     {"lessEqual", comparing<Comparison::lessEqual>},
+    {"greater", comparing<Comparison::greater>},
+    {"greaterEqual", comparing<Comparison::greaterEqual>},
     {"where",
      [](Call& call) {
        return call.give(

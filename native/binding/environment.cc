@@ -130,12 +130,20 @@ void Environment::release(double handle) {
 
 /// Made by JavaScript's constructor, which throws where there is no array of that length, or no memory for
 /// it: the functions of Node-API end the process.
-Napi::Value Environment::typedArray(DType dtype, int64_t elements, const void* bytes) const {
-  const auto length = Napi::Number::New(env_, static_cast<double>(elements));
-  const Napi::Object array = arrayClasses_[static_cast<size_t>(dtype)].New({length});
+Napi::Value Environment::typedArray(const char* operation, DType dtype, int64_t elements,
+                                    const void* bytes) const {
+  const auto size = Napi::Number::New(env_, static_cast<double>(elements));
+  Napi::Object array;
+  size_t length = 0;
   void* data = nullptr;
-  const napi_status status = napi_get_typedarray_info(env_, array, nullptr, nullptr, &data, nullptr, nullptr);
-  if (status != napi_ok) throw Napi::Error::New(env_);
+  try {
+    array = arrayClasses_[static_cast<size_t>(dtype)].New({size});
+    napi_get_typedarray_info(env_, array, nullptr, &length, &data, nullptr, nullptr);
+  } catch (const Napi::Error&) {
+  }
+  if (static_cast<int64_t>(length) != elements)
+    throw error(std::string(operation) + ": JavaScript gives no " + arrayClassName(dtype) + " of " +
+                std::to_string(elements) + " elements; read a slice at a time");
   if (elements > 0) std::memcpy(data, bytes, static_cast<size_t>(elements * itemSize(dtype)));
   return array;
 }
@@ -198,12 +206,13 @@ void Environment::settle(napi_env raw, napi_value, void* context, void* data) {
       if (!reading->error.empty()) {
         reading->deferred.Reject(self.error(reading->error).Value());
       } else if (reading->value) {
-        reading->deferred.Resolve(self.typedArray(reading->dtype, reading->elements, reading->bytes.data()));
+        reading->deferred.Resolve(
+            self.typedArray("data", reading->dtype, reading->elements, reading->bytes.data()));
       } else {
         reading->deferred.Resolve(env.Undefined());
       }
     } catch (const Napi::Error& error) {
-      reading->deferred.Reject(error.Value());  // there is no such array, or no memory for it
+      reading->deferred.Reject(error.Value());
     }
   } catch (const Napi::Error&) {
     // The environment is ending and runs no more JavaScript: nobody waits.
@@ -239,7 +248,7 @@ Napi::Value Environment::readNow(const Tensor& tensor) {
   std::unique_lock lock(outcome->mutex);
   outcome->there.wait(lock, [&] { return outcome->done; });
   if (!outcome->error.empty()) throw StateError(outcome->error);
-  return typedArray(tensor.dtype, tensor.elements(), outcome->bytes.data());
+  return typedArray("dataSync", tensor.dtype, tensor.elements(), outcome->bytes.data());
 }
 
 }  // namespace striate

@@ -50,7 +50,7 @@ class Environment {
   Napi::Value enqueueRead(const char* operation, std::unique_ptr<Reading> reading, const Tensor& tensor);
   static void settle(napi_env env, napi_value, void* context, void* data);
   static void cleanUp(void* environment);
-  Napi::Value typedArray(DType dtype, int64_t elements, const void* bytes) const;
+  Napi::Value typedArray(const char* operation, DType dtype, int64_t elements, const void* bytes) const;
   void reportMemory(int64_t change);
 
   Napi::Env env_;

@@ -20,7 +20,7 @@ enum class UnaryFunction : uint8_t {
   tanh
 };
 enum class BinaryFunction : uint8_t { add, sub, mul, div, pow, maximum, minimum, reluGradient };
-enum class Comparison : uint8_t { equal, notEqual, less, lessEqual };
+enum class Comparison : uint8_t { equal, notEqual, less, lessEqual, greater, greaterEqual };
 
 /// y[i] = f(x[i])
 struct Unary {
@@ -221,6 +221,10 @@ void Compare<Element>::run() const {
       return map([](Element u, Element v) { return u < v; });
     case Comparison::lessEqual:
       return map([](Element u, Element v) { return u <= v; });
+    case Comparison::greater:
+      return map([](Element u, Element v) { return u > v; });
+    case Comparison::greaterEqual:
+      return map([](Element u, Element v) { return u >= v; });
   }
 }
 

@@ -84,7 +84,10 @@ class Queue {
     ++waiting_;
     count_.store(waiting_ + (running_ ? 1 : 0), std::memory_order_release);
     lanes_[static_cast<size_t>(command.lane)].push_back(std::move(command));
-    if (asleep_) arrival_.notify_one();
+    if (asleep_) {
+      asleep_ = false;
+      arrival_.notify_one();
+    }
   }
 
   void cancel(const Stream* stream) {
@@ -124,9 +127,7 @@ class Queue {
     while (count_.load(std::memory_order_acquire) == 0 && std::chrono::steady_clock::now() - start < patience)
       std::this_thread::yield();
     std::unique_lock lock(mutex_);
-    asleep_ = true;
-    arrival_.wait(lock, [&] { return waiting_ > 0; });
-    asleep_ = false;
+    arrival_.wait(lock, [&] { return !(asleep_ = waiting_ == 0); });
     auto& lane = chooseLane();
     Command command = std::move(lane.front());
     lane.pop_front();
