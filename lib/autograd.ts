@@ -1,5 +1,5 @@
 import { native, StriateError } from './native.js';
-import { defineMethods, scope, Tensor, type DType } from './tensor.js';
+import { defineMethods, refuseAsync, requireLive, scope, Tensor, type DType } from './tensor.js';
 
 /**
  * The derivative of an operation: the gradient by its result and what it saved, to the gradients by its inputs (null
@@ -25,6 +25,7 @@ export function gradEnabled(): boolean {
 
 /** Calls `work` without recording its operations: no memory is held for a backward pass. */
 export function noGrad<T>(work: () => T): T {
+  refuseAsync('noGrad', work);
   const before = enabled;
   enabled = false;
   try {
@@ -182,9 +183,7 @@ export function grad(
   gradient?: Tensor,
   options: BackwardOptions = {},
 ): Tensor[] {
-  for (const [i, input] of inputs.entries()) {
-    if (input.disposed) throw new StriateError(`grad: inputs[${i}] has been disposed`);
-  }
+  for (const [i, input] of inputs.entries()) requireLive('grad', `inputs[${i}]`, input);
   return scope(() => {
     const sums = new Map<Node | Tensor, Tensor>();
     const wanted = new Set(inputs.map((input) => input.node ?? input));
@@ -247,8 +246,7 @@ function seedOf(caller: string, output: Tensor, gradient: Tensor | undefined): T
       `${caller}: output [${shape.join(', ')}] has ${output.size} elements; wants 1, or a gradient`,
     );
   }
-  const given: unknown = gradient;
-  if (!(given instanceof Tensor)) throw new TypeError(`${caller}: gradient is no tensor`);
+  const given: Tensor<DType> = requireLive(caller, 'gradient', gradient);
   if (given.dtype !== 'f32') throw new TypeError(`${caller}: gradient is ${given.dtype}, wants f32`);
   if (given.shape.join() !== shape.join()) {
     throw new RangeError(

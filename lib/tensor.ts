@@ -1,5 +1,6 @@
 import type { DType, Handle } from '../binding.js';
 import type { Node } from './autograd.js';
+import { describe } from './describe.js';
 import { native, StriateError } from './native.js';
 
 export type { DType, TypedArray } from '../binding.js';
@@ -93,18 +94,19 @@ export class Tensor<D extends DType = 'f32'> implements Disposable {
 
   /** The only element of a tensor that has one. */
   async item(): Promise<number> {
-    requireOneElement(this);
+    requireOneElement('item', this);
     return (await this.data())[0]!;
   }
 
   /** The only element, at once: blocks JavaScript until it is there. */
   itemSync(): number {
-    requireOneElement(this);
+    requireOneElement('itemSync', this);
     return this.dataSync()[0]!;
   }
 
   /** A tensor over the same storage that autograd does not follow back. */
   detach(): Tensor<D> {
+    requireLive('detach', 'tensor', this);
     return new Tensor(native.alias(this.handle), this.dtype, this.versions);
   }
 
@@ -124,6 +126,8 @@ export class Tensor<D extends DType = 'f32'> implements Disposable {
     collected.unregister(this);
     this.node?.drop();
     this.node = null;
+    this.grad?.dispose();
+    this.grad = null;
   }
 
   [Symbol.dispose](): void {
@@ -145,8 +149,33 @@ export class Tensor<D extends DType = 'f32'> implements Disposable {
   }
 }
 
-function requireOneElement({ shape, size }: Tensor<DType>): void {
-  if (size !== 1) throw new RangeError(`item: tensor [${shape.join(', ')}] has ${size} elements, wants 1`);
+function requireOneElement(operation: string, tensor: Tensor<DType>): void {
+  const { size, shape } = requireLive(operation, 'tensor', tensor);
+  if (size === 1) return;
+  throw new RangeError(`${operation}: tensor [${shape.join(', ')}] has ${size} elements, wants 1`);
+}
+
+/**
+ * The argument, where it is a tensor that can be used: for operations that look at it before the native side, which
+ * otherwise checks.
+ */
+export function requireLive<T extends Tensor<DType>>(operation: string, argument: string, tensor: T): T {
+  if (!(tensor instanceof Tensor)) {
+    throw new TypeError(`${operation}: ${argument} is ${describe(tensor)}, wants a tensor`);
+  }
+  if (tensor.disposed) throw new StriateError(`${operation}: ${argument} has been disposed`);
+  return tensor;
+}
+
+const AsyncFunction = (async () => undefined).constructor;
+
+/** What changes how operations are called holds while a function runs: not beyond the first `await` of one. */
+export function refuseAsync(caller: string, work: () => unknown): void {
+  if (work instanceof AsyncFunction) {
+    throw new TypeError(
+      `${caller}: the function is asynchronous, wants one that is not; it may return a promise`,
+    );
+  }
 }
 
 /**
@@ -221,6 +250,7 @@ let inExpress = false;
  * outside, they come as early.
  */
 export function express<T>(work: () => T): T {
+  refuseAsync('express', work);
   const before = inExpress;
   native.setExpress((inExpress = true));
   try {

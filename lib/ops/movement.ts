@@ -1,7 +1,7 @@
 import type { Handle } from '../../binding.js';
 import { record } from '../autograd.js';
 import { native } from '../native.js';
-import { defineMethods, handleOf, scope, Tensor, type DType, type Shape } from '../tensor.js';
+import { defineMethods, handleOf, requireLive, scope, Tensor, type DType, type Shape } from '../tensor.js';
 
 /** An axis counted from the front, or from the back where negative. */
 function axisOf(operation: string, axis: number, rank: number): number {
@@ -13,7 +13,7 @@ function axisOf(operation: string, axis: number, rank: number): number {
 
 /** x under another shape with as many elements, over the same storage. */
 function view<D extends DType>(operation: string, x: Tensor<D>, shape: Shape): Tensor<D> {
-  const y = new Tensor(native.reshape(handleOf(x), shape), x.dtype, x.versions);
+  const y = new Tensor(native.reshape(x.handle, shape), x.dtype, x.versions);
   const before = x.requiresGrad ? x.shape : [];
   return record(operation, y, [x], [], (g) => [
     new Tensor(native.reshape(g.handle, before), 'f32', g.versions),
@@ -27,6 +27,7 @@ function view<D extends DType>(operation: string, x: Tensor<D>, shape: Shape): T
  * @throws RangeError where the shape has another number of elements.
  */
 export function reshape<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> {
+  requireLive('reshape', 'input', x);
   const open = Array.isArray(shape) ? shape.indexOf(-1) : -1;
   if (open < 0) return view('reshape', x, shape);
   const known = shape.reduce((n, extent, axis) => (axis === open ? n : n * extent), 1);
@@ -46,7 +47,7 @@ export function reshape<D extends DType>(x: Tensor<D>, shape: Shape): Tensor<D> 
  * @param startAxis counted from the back where negative; 0 for a scalar, which becomes [1]. Default: 1.
  */
 export function flatten<D extends DType>(x: Tensor<D>, startAxis = 1): Tensor<D> {
-  const { shape } = x;
+  const { shape } = requireLive('flatten', 'input', x);
   const start = axisOf('flatten', startAxis, Math.max(1, shape.length));
   const size = shape.slice(start).reduce((n, extent) => n * extent, 1);
   return view('flatten', x, [...shape.slice(0, start), size]);
@@ -58,7 +59,7 @@ export function flatten<D extends DType>(x: Tensor<D>, startAxis = 1): Tensor<D>
  * @throws RangeError for a named axis whose extent is not 1.
  */
 export function squeeze<D extends DType>(x: Tensor<D>, axes?: number | readonly number[]): Tensor<D> {
-  const { shape } = x;
+  const { shape } = requireLive('squeeze', 'input', x);
   const named = typeof axes === 'number' ? [axes] : axes;
   const gone = new Set(named?.map((axis) => axisOf('squeeze', axis, shape.length)));
   for (const axis of gone) {
@@ -77,7 +78,7 @@ export function squeeze<D extends DType>(x: Tensor<D>, axes?: number | readonly 
 
 /** With a new axis of extent 1 at `axis`, counted from the back of the result where negative. Shares x's storage. */
 export function unsqueeze<D extends DType>(x: Tensor<D>, axis: number): Tensor<D> {
-  const { shape } = x;
+  const { shape } = requireLive('unsqueeze', 'input', x);
   return view('unsqueeze', x, shape.toSpliced(axisOf('unsqueeze', axis, shape.length + 1), 0, 1));
 }
 
@@ -215,7 +216,7 @@ export function split<D extends DType>(
   sizes: number | readonly number[],
   axis = 0,
 ): Tensor<D>[] {
-  const { shape } = x;
+  const { shape } = requireLive('split', 'input', x);
   const at = axisOf('split', axis, shape.length);
   const extent = shape[at]!;
   const ends: number[] = [];

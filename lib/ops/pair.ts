@@ -1,3 +1,5 @@
+import { describe } from '../describe.js';
+
 /** A number for both axes of an image, or [height, width]. */
 export type Pair = number | readonly [number, number];
 
@@ -15,11 +17,4 @@ export function pair(operation: string, name: string, value: Pair): [number, num
     if (typeof height === 'number' && typeof width === 'number') return [height, width];
   }
   throw new TypeError(`${operation}: ${name} is ${describe(value)}, wants a number or [height, width]`);
-}
-
-function describe(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map((item) => describe(item)).join(', ')}]`;
-  if (typeof value === 'string') return `'${value}'`;
-  if (typeof value === 'object' && value !== null) return 'an object';
-  return typeof value === 'function' ? 'a function' : String(value);
 }

@@ -1,6 +1,6 @@
 import { record } from '../autograd.js';
 import { native } from '../native.js';
-import { defineMethods, handleOf, scope, Tensor, type Shape } from '../tensor.js';
+import { defineMethods, handleOf, scope, Tensor, type Shape, requireLive } from '../tensor.js';
 import { div, square, sub } from './elementwise.js';
 
 /** The axes to reduce: one, or several, counted from the back where negative; all of them where none are given. */
@@ -76,6 +76,7 @@ export function mean(x: Tensor, axes?: Axes, keepDims = false): Tensor {
  * @throws RangeError for an axis that the tensor does not have, or one given twice.
  */
 export function variance(x: Tensor, axes?: Axes, keepDims = false, correction = 1): Tensor {
+  requireLive('variance', 'input', x);
   return scope(() => {
     const squares = sum(square(sub(x, mean(x, axes, true))), axes, keepDims);
     const freedom = countOf(x.shape, setOf(listOf(axes), x.rank)) - correction;
