@@ -1,0 +1,686 @@
+// Calls every function of the binding with arguments that are right, nearly right, and nonsense; see hostile.test.ts. What
+// is called is written to a file first, for the case that this process does not live to tell.
+import { Buffer } from 'node:buffer';
+import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import process from 'node:process';
+import { inspect } from 'node:util';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import fc from 'fast-check';
+import { native, StriateError } from '../../../dist/native.js';
+import { membersOf } from './members.mjs';
+
+const [logPath, seed, runs, memory, onlyNames = ''] = process.argv.slice(2);
+const limited = memory === 'limited';
+const declarations = readFileSync(new URL('../../../binding.d.ts', import.meta.url), 'utf8');
+const members = membersOf(declarations);
+const declared = Object.keys(members).sort();
+const exported = Object.keys(native).sort();
+if (declared.join() !== exported.join()) {
+  throw new Error(`binding.d.ts declares ${declared.join()}\nthe addon exports ${exported.join()}`);
+}
+
+const log = openSync(logPath, 'w');
+function note(text) {
+  ftruncateSync(log, 0);
+  writeSync(log, text, 0);
+}
+
+/** Handles that are no tensors of this environment: of another, long gone, or made up. */
+const makeProbe = () => native.tensor(Float32Array.of(1, 2, 3, 4), [2, 2]);
+let probe = makeProbe();
+const disposed = native.tensor(Float32Array.of(1), [1]);
+native.dispose(disposed);
+const foreign = await new Promise((resolve) => {
+  const code = `const { parentPort } = require('node:worker_threads');
+    import(${JSON.stringify(new URL('../../../dist/native.js', import.meta.url).href)}).then(({ native }) => {
+      parentPort.postMessage(native.tensor(Float32Array.of(1, 2), [2]));
+      setInterval(() => undefined, 1 << 30);
+    });`;
+  const worker = new Worker(code, { eval: true });
+  worker.unref();
+  worker.once('message', resolve);
+});
+
+/** Arrays that do something when they are read. */
+const traps = new WeakSet();
+
+const dtypes = ['f32', 'i32', 'u8'];
+const arrays = { f32: Float32Array, i32: Int32Array, u8: Uint8Array };
+
+function fail(message) {
+  throw new Error(message);
+}
+
+/** One property's arguments; `g` draws from fast-check. */
+class Maker {
+  /** Handles to dispose afterwards. */
+  mine = [];
+
+  constructor(g) {
+    this.g = g;
+  }
+
+  int(min, max) {
+    return this.g(fc.integer, { min, max });
+  }
+
+  pick(list) {
+    return list[this.int(0, list.length - 1)];
+  }
+
+  chance(percent) {
+    return this.int(1, 100) <= percent;
+  }
+
+  flag() {
+    return this.chance(50);
+  }
+
+  list(length, make) {
+    return Array.from({ length }, make);
+  }
+
+  shape(rank = this.int(0, 4)) {
+    // No elements, and enormous sides.
+    if (rank > 1 && this.chance(3)) return this.hollowShape(rank);
+    return this.list(rank, () => this.pick([1, 1, 2, 2, 3, 3, 4, 5, 8, 17, 0]));
+  }
+
+  tensor(dtype = 'f32', wanted = this.shape(), most = 3) {
+    const sides = wanted.reduce((n, extent) => n * (extent || 1), 1);
+    const shape = sides > 2 ** 48 ? wanted.map((extent) => Math.min(extent, 3)) : wanted;
+    const size = shape.reduce((n, extent) => n * extent, 1);
+    if (size > 1e6) return this.remember(native.full(shape, 1, dtype));
+    const data = new arrays[dtype](size);
+    const salt = this.int(0, 1000);
+    for (let i = 0; i < size; i++) data[i] = (i * 7 + salt) % (dtype === 'f32' ? 11 : most);
+    const handle = native.tensor(data, shape);
+    this.mine.push(handle);
+    return handle;
+  }
+
+  /** A tensor without elements that has an enormous side. */
+  hollow(dtype = 'f32') {
+    return this.remember(native.tensor(new arrays[dtype](0), this.hollowShape(this.int(2, 4))));
+  }
+
+  hollowShape(rank) {
+    const empty = this.int(0, rank - 1);
+    const side = 2 ** Math.floor(this.int(40, 46) / (rank - 1));
+    return this.list(rank, () => this.pick([1, side, side])).with(empty, 0);
+  }
+
+  /** A tensor for which there is no memory. */
+  poisoned() {
+    return this.remember(native.full(this.pick([[2 ** 42], [2, 2 ** 40], [1, 2 ** 40, 2, 3]]), 1, 'f32'));
+  }
+
+  remember(handle) {
+    this.mine.push(handle);
+    return handle;
+  }
+
+  /** Sizes that are small, or beyond all memory; those between, only where memory is limited: they would take long. */
+  odd() {
+    const beyond = [2 ** 40, 2 ** 48, 2 ** 53 - 1, 2 ** 53, 2 ** 64, 1e300, Infinity];
+    const small = [0, -0, -1, 1, 2, 3, 7, 64, 65, 0.5, NaN, 1e-320, -(2 ** 31), -(2 ** 53), -Infinity];
+    const between = limited ? [2 ** 31 - 1, 2 ** 31, 2 ** 32] : [];
+    return this.pick([...small, ...beyond, ...between]);
+  }
+
+  /** Anything, for a place where `type` is wanted. */
+  junk(type, depth = 0) {
+    // A handle would be a great number there.
+    const tensors = type.includes('Handle');
+    const lists = [
+      () => this.list(this.int(0, 5), () => (depth < 2 ? this.junk(type, depth + 1) : 0)),
+      () => this.list(this.int(0, 5), () => this.odd()),
+      () => this.trap(new Array(this.pick([1, 5, 65, 70_000, 2 ** 32 - 1]))),
+      () => Object.assign(new Array(4), { 1: this.int(0, 3), 3: 1 }),
+      () => Object.assign([2, 2], { length: this.int(0, 9) }),
+      () => this.trapped([2, 2, 2]),
+      () => this.trapped(tensors ? [probe, probe] : [3, 3]),
+      () => this.growing(tensors ? probe : 2),
+      () => this.trap(new Proxy([2, 2], {})),
+      () => this.trap(new Proxy([2, 2], { get: () => fail('trap') })),
+      () => {
+        const { proxy, revoke } = Proxy.revocable([], {});
+        revoke();
+        return this.trap(proxy);
+      },
+      () => Object.create(Array.prototype),
+      () => new (class extends Array {})(2, 2),
+    ];
+    const handles = [
+      () => disposed,
+      () => foreign,
+      () => probe + 0.5,
+      () => -probe,
+      () => probe + this.int(1, 3),
+      () => probe + 4096 * this.int(1, 2 ** 30),
+      () => this.tensor(this.pick(dtypes)),
+      () => this.tensor(this.pick(dtypes), this.shape(this.int(5, 8))),
+      () => this.hollow(this.pick(dtypes)),
+      () => this.poisoned(),
+      () => probe,
+    ];
+    const memories = [
+      () => new Float32Array(this.int(0, 9)),
+      () => new Float32Array(new SharedArrayBuffer(16)),
+      () => new Float32Array(new ArrayBuffer(16, { maxByteLength: 64 })),
+      () => this.detached(),
+      () => this.shrunk(),
+      () => new Float32Array(new ArrayBuffer(32), 4, 4),
+      () => new Float64Array(4),
+      () => new BigInt64Array(4),
+      () => new Uint8ClampedArray(4),
+      () => new DataView(new ArrayBuffer(4)),
+      () => new ArrayBuffer(4),
+      () => Buffer.from('four'),
+      () => new Proxy(new Float32Array(4), {}),
+    ];
+    const rest = [
+      () => this.odd(),
+      () => undefined,
+      () => null,
+      () => this.flag(),
+      () => this.pick(['', 'f32', 'f64', 'toString', 'x'.repeat(100_000), '\ud800', '1']),
+      () => Symbol('s'),
+      () => 10n ** 30n,
+      () => () => 1,
+      () => class extends Error {},
+      () => () => fail('called'),
+      () => ({}),
+      () => Object.create(null),
+      () => ({ valueOf: () => fail('valueOf'), toString: () => fail('toString') }),
+      () => Object.defineProperty({}, 'length', { get: () => fail('length') }),
+      () => new Number(probe),
+      () => new String('f32'),
+      () => new Date(0),
+      () => /x/,
+      () => new Map([[1, 2]]),
+      () => Promise.resolve(probe),
+      () => globalThis,
+      () => new Proxy(() => 1, {}),
+    ];
+    return this.call(this.pick([lists, tensors ? handles : rest, memories, rest]));
+  }
+
+  call(makers) {
+    return this.pick(makers)();
+  }
+
+  trap(value) {
+    traps.add(value);
+    return value;
+  }
+
+  /** An array whose elements dispose tensors, or throw, while they are read. */
+  trapped(values) {
+    const array = this.trap([...values]);
+    const at = this.int(0, array.length - 1);
+    const how = this.int(0, 3);
+    Object.defineProperty(array, at, {
+      get: () => {
+        if (how === 0) throw new RangeError('getter');
+        if (how === 1) for (const handle of this.mine) native.dispose(handle);
+        if (how === 2) array.length = 0;
+        if (how === 3) native.dataSync(probe);
+        return values[at];
+      },
+    });
+    return array;
+  }
+
+  /** An array that gets longer while it is read. */
+  growing(value) {
+    const array = this.trap([]);
+    const grow = (i) => {
+      Object.defineProperty(array, i, {
+        configurable: true,
+        get() {
+          if (i < 1000) grow(i + 1);
+          return value;
+        },
+      });
+    };
+    grow(0);
+    return array;
+  }
+
+  detached() {
+    const array = Float32Array.of(1, 2, 3, 4);
+    new MessageChannel().port1.postMessage(null, [array.buffer]);
+    return array;
+  }
+
+  shrunk() {
+    const buffer = new ArrayBuffer(64, { maxByteLength: 64 });
+    const array = this.flag() ? new Float32Array(buffer, 16, 4) : new Float32Array(buffer);
+    buffer.resize(this.pick([0, 20, 30]));
+    return array;
+  }
+}
+
+const normShapes = (m) => [...m.list(m.int(1, 3), () => m.int(2, 5)), m.int(1, 20)];
+
+function norm(m) {
+  const shape = normShapes(m);
+  const channels = () => m.tensor('f32', shape.slice(-1));
+  return { shape, channels, optional: () => (m.flag() ? channels() : null) };
+}
+
+function window(m) {
+  const images = m.int(0, 3);
+  const [height, width] = [m.int(3, 9), m.int(3, 9)];
+  const kernel = [m.int(1, 3), m.int(1, 3)];
+  const stride = [m.int(1, 3), m.int(1, 3)];
+  const dilation = m.chance(70) ? [1, 1] : [m.int(1, 2), 1];
+  const padding = kernel.flatMap((k) => [m.int(0, k >> 1), m.int(0, k >> 1)]);
+  const out = [height, width].map((extent, i) => {
+    const reach = dilation[i] * (kernel[i] - 1) + 1;
+    return Math.floor((extent + padding[2 * i] + padding[2 * i + 1] - reach) / stride[i]) + 1;
+  });
+  const enough = out.every((extent) => extent > 0);
+  return { images, height, width, kernel, stride, dilation, padding, out: enough ? out : [1, 1] };
+}
+
+function conv(m) {
+  const w = window(m);
+  const groups = m.pick([1, 1, 2, 3]);
+  const [channels, outputs] = [groups * m.int(0, 4), groups * m.int(0, 20)];
+  // Enormous, where there is nothing to compute.
+  if (m.chance(5)) w.images = 2 ** 31 - 1;
+  if (m.chance(5)) {
+    w.kernel = m.pick([
+      [2 ** 24, 2 ** 24],
+      [2 ** 12, 1],
+      [1, 2 ** 30],
+    ]);
+    const [top, left] = w.kernel;
+    w.padding = [top, 0, left, 0];
+    w.out = [w.height, w.width].map((extent, i) => Math.floor((extent - 1) / w.stride[i]) + 1);
+  }
+  const input = [w.images, w.height, w.width, channels];
+  const weight = [...w.kernel, channels / groups, outputs];
+  return { ...w, groups, input, weight, gradient: [w.images, ...w.out, outputs] };
+}
+
+function steps(m, states) {
+  const shapes = m.list(m.int(0, 4), () => m.shape());
+  const lists = m.list(2 + states, () => shapes.map((shape) => m.tensor('f32', shape)));
+  const fraction = () => m.pick([0, 0.1, 0.9, 1e-8]);
+  return { lists, fraction };
+}
+
+const softmaxLike = (m) => {
+  const shape = m.shape(m.int(1, 4));
+  return { shape, axis: m.int(-shape.length, shape.length - 1) };
+};
+const seeds = (m) => [m.int(0, 1e6), m.pick([0, 1, 2 ** 53 - 1])];
+const pair = (dtype) => (m) => {
+  const shape = m.shape();
+  return [m.tensor(dtype(m), shape), m.tensor(dtype(m), m.flag() ? shape : shape.slice(m.int(0, 2)))];
+};
+const reduction = (m) => {
+  const shape = m.shape();
+  const axes = shape.map((_, axis) => axis).filter(() => m.flag());
+  return [m.tensor(m.pick(['f32', 'f32', 'i32']), shape), m.chance(30) ? null : axes, m.flag()];
+};
+const labelled = (m) => {
+  const shape = m.shape(m.int(1, 3));
+  return { shape, labels: m.tensor('i32', shape.slice(0, -1), m.pick([1, 2, 30])) };
+};
+const pooled = (m, w) => m.tensor('f32', [w.images, w.height, w.width, w.channels]);
+const withChannels = (m) => ({ ...window(m), channels: m.int(0, 20) });
+
+/** Arguments that pass, or nearly; of other functions they are made by the types that binding.d.ts declares. */
+const recipes = {
+  tensor(m) {
+    const [dtype, shape] = [m.pick(dtypes), m.shape()];
+    const size = shape.reduce((n, extent) => n * extent, 1);
+    return [new arrays[dtype](Math.min(size, 1e6)), shape];
+  },
+  reshape(m) {
+    const shape = m.shape();
+    return [m.tensor(m.pick(dtypes), shape), m.flag() ? [...shape, 1] : [...shape].reverse()];
+  },
+  assign(m) {
+    const [dtype, shape] = [m.pick(dtypes), m.shape()];
+    return [m.tensor(dtype, shape), m.tensor(dtype, shape)];
+  },
+  where(m) {
+    const shape = m.shape();
+    return [m.tensor('u8', shape, 2), m.tensor('f32', shape), m.tensor('f32', shape)];
+  },
+  ...Object.fromEntries(
+    ['add', 'sub', 'mul', 'maximum', 'minimum', 'equal', 'notEqual', 'less', 'lessEqual'].map((name) => [
+      name,
+      (m) => {
+        const dtype = m.pick(dtypes);
+        return pair(() => dtype)(m);
+      },
+    ]),
+  ),
+  ...Object.fromEntries(['div', 'pow', 'reluBackward'].map((name) => [name, pair(() => 'f32')])),
+  full: (m) => [m.shape(), m.int(0, 255), m.pick(dtypes)],
+  arange: (m) => [m.int(-5, 5), m.int(0, 100), m.pick([1, 2, 3]), m.pick(['f32', 'i32', 'f32', 'u8'])],
+  oneHot: (m) => [m.tensor('i32', m.shape(), m.int(1, 5)), m.int(3, 6)],
+  uniform: (m) => [m.shape(), m.int(-9, 0), m.int(0, 9), ...seeds(m)],
+  normal: (m) => [m.shape(), m.int(-9, 9), m.int(0, 9), ...seeds(m)],
+  permutation: (m) => [m.int(0, 5000), ...seeds(m)],
+  dropout: (m) => [m.tensor(), m.pick([0, 0.5, 1, 0.1]), m.flag(), ...seeds(m)],
+  philox: (m) => [m.list(4, () => m.int(0, 99)), m.list(2, () => m.int(0, 99))],
+  transpose(m) {
+    const shape = m.shape();
+    const axes = shape.map((_, axis) => axis);
+    for (let i = axes.length - 1; i > 0; i--) {
+      const j = m.int(0, i);
+      [axes[i], axes[j]] = [axes[j], axes[i]];
+    }
+    return [m.tensor(m.pick(dtypes), shape), axes];
+  },
+  slice(m) {
+    const shape = m.shape();
+    const some = (least) => m.list(m.int(0, shape.length), () => m.int(least, 6));
+    return [m.tensor(m.pick(dtypes), shape), some(-6), some(-6), some(1)];
+  },
+  sliceBackward(m) {
+    const shape = m.shape();
+    const step = shape.map(() => m.int(1, 3));
+    const gradient = shape.map((extent, i) => Math.ceil(extent / step[i]));
+    return [m.tensor('f32', gradient), shape, [], step];
+  },
+  pad(m) {
+    const shape = m.shape();
+    const some = () => shape.map(() => m.int(0, 3));
+    return [m.tensor(m.pick(dtypes), shape), some(), some(), m.int(0, 5)];
+  },
+  concat(m) {
+    const shape = m.shape(m.int(1, 4));
+    const axis = m.int(0, shape.length - 1);
+    const dtype = m.pick(dtypes);
+    return [m.list(m.int(1, 5), () => m.tensor(dtype, shape.with(axis, m.int(0, 4)))), axis];
+  },
+  broadcastTo(m) {
+    const shape = m.shape();
+    const wide = shape.map((extent) => (extent === 1 ? m.int(0, 9) : extent));
+    return [m.tensor(m.pick(dtypes), shape), [...m.shape(m.int(0, 3)), ...wide]];
+  },
+  gather: (m) => [m.tensor(m.pick(dtypes), [m.int(1, 5), ...m.shape(m.int(0, 3))]), m.tensor('i32', m.shape(), 2)],
+  gatherBackward(m) {
+    const indices = m.shape(m.int(0, 2));
+    return [m.tensor('f32', [...indices, ...m.shape(m.int(0, 2))]), m.tensor('i32', indices), m.int(2, 5)];
+  },
+  sum: reduction,
+  mean: reduction,
+  max: reduction,
+  min: reduction,
+  argMax(m) {
+    const { shape, axis } = softmaxLike(m);
+    return [m.tensor(m.pick(['f32', 'i32']), shape), axis, m.flag()];
+  },
+  ...Object.fromEntries(
+    ['softmax', 'logSoftmax'].flatMap((name) => [
+      [
+        name,
+        (m) => {
+          const { shape, axis } = softmaxLike(m);
+          return [m.tensor('f32', shape), axis];
+        },
+      ],
+      [
+        `${name}Backward`,
+        (m) => {
+          const { shape, axis } = softmaxLike(m);
+          return [m.tensor('f32', shape), m.tensor('f32', shape), axis];
+        },
+      ],
+    ]),
+  ),
+  crossEntropy(m) {
+    const { shape, labels } = labelled(m);
+    return [m.tensor('f32', shape), labels];
+  },
+  crossEntropyBackward(m) {
+    const { shape, labels } = labelled(m);
+    return [m.tensor('f32', []), m.tensor('f32', shape), labels];
+  },
+  matmul(m) {
+    const [a, b, transposeA, transposeB] = [m.shape(2), m.int(0, 70), m.flag(), m.flag()];
+    const batch = m.shape(m.int(0, 2));
+    const right = transposeB ? [b, a[1]] : [a[1], b];
+    return [
+      m.tensor('f32', [...batch, ...(transposeA ? [...a].reverse() : a)]),
+      m.tensor('f32', m.flag() ? right : [...batch, ...right]),
+      transposeA,
+      transposeB,
+    ];
+  },
+  linear(m) {
+    const [inputs, outputs] = [m.int(0, 40), m.int(0, 70)];
+    const bias = m.flag() ? m.tensor('f32', [outputs]) : null;
+    return [m.tensor('f32', [...m.shape(m.int(0, 3)), inputs]), m.tensor('f32', [inputs, outputs]), bias, m.flag()];
+  },
+  conv2d(m) {
+    const c = conv(m);
+    const bias = m.flag() ? m.tensor('f32', c.weight.slice(-1)) : null;
+    const tensors = [m.tensor('f32', c.input), m.tensor('f32', c.weight), bias];
+    return [...tensors, c.stride, c.padding, c.dilation, c.groups, m.flag()];
+  },
+  conv2dByInput(m) {
+    const c = conv(m);
+    const tensors = [m.tensor('f32', c.gradient), m.tensor('f32', c.weight)];
+    return [...tensors, c.input, c.stride, c.padding, c.dilation, c.groups];
+  },
+  conv2dByWeight(m) {
+    const c = conv(m);
+    const tensors = [m.tensor('f32', c.gradient), m.tensor('f32', c.input)];
+    return [...tensors, c.weight, c.stride, c.padding, c.dilation, c.groups];
+  },
+  maxPool2d(m) {
+    const w = withChannels(m);
+    return [pooled(m, w), w.kernel, w.stride, w.padding, w.dilation, m.flag()];
+  },
+  maxPool2dBackward(m) {
+    const w = withChannels(m);
+    const out = [w.images, ...w.out, w.channels];
+    const shape = [w.images, w.height, w.width, w.channels];
+    const indices = m.tensor('u8', out, m.pick([1, 4, 255]));
+    return [m.tensor('f32', out), indices, shape, w.kernel, w.stride, w.padding, w.dilation];
+  },
+  avgPool2d(m) {
+    const w = withChannels(m);
+    return [pooled(m, w), w.kernel, w.stride, w.padding, m.flag(), m.flag()];
+  },
+  avgPool2dBackward(m) {
+    const w = { ...withChannels(m), dilation: [1, 1] };
+    const out = [w.images, ...w.out, w.channels];
+    return [m.tensor('f32', out), [w.images, w.height, w.width, w.channels], w.kernel, w.stride, w.padding, m.flag()];
+  },
+  batchNorm(m) {
+    const { shape, channels, optional } = norm(m);
+    const running = m.flag() ? [channels(), channels()] : [null, null];
+    return [m.tensor('f32', shape), optional(), optional(), ...running, 0.1, 1e-5, m.flag()];
+  },
+  batchNormInference(m) {
+    const { shape, channels, optional } = norm(m);
+    return [m.tensor('f32', shape), optional(), optional(), channels(), channels(), 1e-5, m.flag()];
+  },
+  batchNormBackward(m) {
+    const { shape, optional } = norm(m);
+    const statistics = m.tensor('f32', [3, ...shape.slice(-1)]);
+    const given = [m.tensor('f32', shape), m.tensor('f32', shape), optional(), optional(), statistics];
+    return [...given, m.flag(), m.flag()];
+  },
+  sgd(m) {
+    const { lists, fraction } = steps(m, 1);
+    const [p, g, v] = lists;
+    return [p, g, m.flag() ? v : [], fraction(), fraction(), fraction(), fraction(), m.chance(20), m.flag()];
+  },
+  adam(m) {
+    const { lists, fraction } = steps(m, 2);
+    return [...lists, m.int(1, 1000), fraction(), fraction(), fraction(), fraction(), fraction(), m.flag()];
+  },
+};
+
+/** A value of a type as binding.d.ts names it. */
+function ofType(m, type) {
+  if (type.endsWith(' | null') && m.flag()) return null;
+  switch (type.replace(' | null', '')) {
+    case 'Handle':
+      return m.tensor(m.pick(['f32', 'f32', 'i32', 'u8']));
+    case 'readonly Handle[]':
+      return m.list(m.int(0, 4), () => m.tensor());
+    case 'readonly number[]':
+      return m.shape();
+    case 'number':
+      return m.int(0, 4);
+    case 'boolean':
+      return m.flag();
+    case 'DType':
+      return m.pick(dtypes);
+    case 'TypedArray':
+      return new Float32Array(m.int(0, 9));
+    default:
+      return StriateError;
+  }
+}
+
+/** The same, a little wrong. */
+function bent(m, value, type) {
+  if (!traps.has(value) && Array.isArray(value) && m.chance(70)) {
+    const array = [...value];
+    const at = m.int(0, array.length);
+    const handles = type.includes('Handle');
+    const other = handles ? m.call([() => m.tensor(), () => m.tensor('i32'), () => disposed, () => array[0]]) : m.odd();
+    const how = m.int(0, 3);
+    if (how === 0) array.splice(at, 1);
+    else if (how === 1) array.splice(at, 0, other);
+    else if (how === 2 && array.length > 0) return m.trapped(array);
+    else array[Math.min(at, Math.max(0, array.length - 1))] = other;
+    return array;
+  }
+  if (type.startsWith('Handle') && m.chance(60)) {
+    const again = () => m.pick(m.mine.length > 0 ? m.mine : [probe]);
+    return m.call([() => m.tensor(), () => m.tensor('i32'), () => m.hollow(), () => m.poisoned(), again]);
+  }
+  if (type === 'number' && m.chance(70)) return m.odd();
+  return m.chance(40) ? ofType(m, type) : m.junk(type);
+}
+
+function argumentsFor(m, name) {
+  const types = members[name];
+  const args = m.chance(90) && recipes[name] ? recipes[name](m) : types.map((type) => ofType(m, type));
+  if (m.chance(35)) return args;
+  const wrong = m.chance(75) ? 1 : args.length;
+  for (let i = 0; i < wrong && args.length > 0; i++) {
+    const at = m.int(0, args.length - 1);
+    args[at] = m.chance(70) ? bent(m, args[at], types[at] ?? '') : m.junk(types[at] ?? '');
+  }
+  if (m.chance(5)) args.pop();
+  if (m.chance(5)) args.push(m.junk(''));
+  return args;
+}
+
+function describe(value) {
+  try {
+    if (typeof value === 'number') {
+      try {
+        return `${native.dtype(value)} [${native.shape(value)}]`;
+      } catch {
+        return String(value);
+      }
+    }
+    if (traps.has(value)) return 'a trap';
+    if (Array.isArray(value) && value.length > 20) return `an array of ${value.length}`;
+    if (typeof value === 'string' && value.length > 50) return `a string of ${value.length}`;
+    return Array.isArray(value) && value.every((item) => typeof item === 'number' && item > 4096)
+      ? `[${value.map(describe)}]`
+      : inspect(value, { depth: 1, breakLength: Infinity, maxArrayLength: 20, showProxy: true });
+  } catch (error) {
+    return `something (${error.message})`;
+  }
+}
+
+let passed = 0;
+let total = 0;
+
+function handlesIn(result) {
+  const list = Array.isArray(result) ? result : [result];
+  return list.filter((item) => typeof item === 'number' && item >= 4096);
+}
+
+function attempt(name, g) {
+  const m = new Maker(g);
+  const args = argumentsFor(m, name);
+  note(`${name}(${args.map(describe).join(', ')})`);
+  let result;
+  total++;
+  try {
+    result = native[name](...args);
+    passed++;
+    if (result instanceof Promise) result.catch(() => undefined);
+  } catch (error) {
+    checkError(name, error);
+  }
+  const given = name === 'tensor' || !['shape', 'philox', 'memory'].includes(name) ? handlesIn(result) : [];
+  for (const handle of given) {
+    try {
+      if (native.shape(handle).reduce((n, extent) => n * extent, 1) < 1e6) native.dataSync(handle);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+    }
+  }
+  for (const handle of [...given, ...m.mine]) if (handle !== probe) native.dispose(handle);
+  // What the call may have changed.
+  native.initialize(StriateError);
+  native.setExpress(false);
+  native.setThreads(2);
+  // All has run, an error of an update is told and forgotten, and the right answer is still given.
+  for (let i = 0; i < 2; i++) {
+    try {
+      native.dataSync(probe);
+      break;
+    } catch (error) {
+      if (/disposed/.test(error.message)) probe = makeProbe();
+      else if (i > 0) throw error;
+    }
+  }
+  if (total % 16 === 0) checkAnswer();
+}
+
+/** Errors are of the right class, and name the operation; but those that came out of an argument. */
+function checkError(name, error) {
+  const { message = '' } = error ?? {};
+  const [first] = message.split(':');
+  // A tensor that failed earlier tells of its own operation.
+  const named = first === name || (error instanceof StriateError && first in members);
+  if (named && [TypeError, RangeError, StriateError].includes(error.constructor)) return;
+  if (error instanceof Error && ['getter', 'trap', 'length', 'valueOf', 'called'].includes(message)) return;
+  throw new Error(`${name} threw an error that does not name it`, { cause: error });
+}
+
+function checkAnswer() {
+  const values = native.tensor(Float32Array.of(1, 2, 3, 4), [2, 2]);
+  const product = native.matmul(values, values, false, false);
+  const answer = native.dataSync(product).join();
+  for (const handle of [values, product]) native.dispose(handle);
+  if (answer !== '7,10,15,22') throw new Error(`[1 2; 3 4]² is ${answer}`);
+}
+
+const names = declared.filter((name) => onlyNames === '' || onlyNames.split(',').includes(name));
+for (const name of names) {
+  const start = performance.now();
+  const passedBefore = passed;
+  fc.assert(
+    fc.property(fc.gen(), (g) => attempt(name, g)),
+    // Nothing is shrunk: a crash cannot be, and the call is short enough.
+    { numRuns: Number(runs), seed: Number(seed), endOnFailure: true },
+  );
+  checkAnswer();
+  if (onlyNames !== '') console.log(name, passed - passedBefore, (performance.now() - start).toFixed(), 'ms');
+}
+closeSync(log);
+console.log(JSON.stringify({ functions: names.length, total, passed }));
+process.exit();
