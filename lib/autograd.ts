@@ -38,8 +38,8 @@ export function noGrad<T>(work: () => T): T {
 /** One recorded operation. Saved tensors are handles of its own, so that users may dispose theirs at any time. */
 export class Node {
   readonly operation: string;
-  readonly edges: readonly Edge[];
-  readonly #derivative: Derivative<readonly Input[]>;
+  edges: readonly Edge[];
+  #derivative: Derivative<readonly Input[]> | null;
   #saved: { tensor: Input; changes: number }[];
   /** The result's handle and the operations recorded on it. */
   #users = 1;
@@ -55,7 +55,7 @@ export class Node {
     this.#derivative = derivative;
     this.edges = inputs.map((input) => {
       if (!input.requiresGrad) return null;
-      if (input.node) input.node.#users++;
+      input.node?.hold();
       return input.node ?? (input as Tensor);
     });
     this.#saved = saved.map((tensor) => ({
@@ -66,8 +66,9 @@ export class Node {
 
   /** The gradients by the inputs, from the one by the result. */
   differentiate(gradient: Tensor): (Tensor | null)[] {
+    const saved = this.#restored();
     const needs = this.edges.map((edge) => edge !== null);
-    return scope(() => this.#derivative(gradient, this.#restored(), needs));
+    return scope(() => this.#derivative?.(gradient, saved, needs) ?? []);
   }
 
   #restored(): Input[] {
@@ -86,11 +87,14 @@ export class Node {
     return this.#saved.map(({ tensor }) => tensor);
   }
 
-  /** Gives back what was saved. */
+  /** Gives back what was saved, and lets go of the operations before: a result may outlive its graph by long. */
   free(): void {
-    this.#freed = true;
-    for (const { tensor } of this.#saved) tensor.dispose();
-    this.#saved = [];
+    for (const edge of this.#release()) if (edge instanceof Node) edge.drop();
+  }
+
+  /** One user more. */
+  hold(): void {
+    this.#users++;
   }
 
   /** One user less; the last one frees this operation and leaves those before it. */
@@ -98,9 +102,18 @@ export class Node {
     const unused: Node[] = [this];
     for (let node = unused.pop(); node; node = unused.pop()) {
       if (--node.#users > 0) continue;
-      node.free();
-      for (const edge of node.edges) if (edge instanceof Node) unused.push(edge);
+      for (const edge of node.#release()) if (edge instanceof Node) unused.push(edge);
     }
+  }
+
+  #release(): readonly Edge[] {
+    const { edges } = this;
+    for (const { tensor } of this.#saved) tensor.dispose();
+    this.#freed = true;
+    this.#saved = [];
+    this.edges = [];
+    this.#derivative = null;
+    return edges;
   }
 }
 
@@ -223,17 +236,24 @@ function propagate(
   }
   noGrad(() => {
     const pending = new Map<Node, Tensor>([[root, seed]]);
-    for (const node of resultsFirst(root)) {
-      const incoming = pending.get(node);
-      if (incoming) {
-        if (watched.has(node)) sink(node, incoming.detach());
-        for (const [edge, g] of inputGradients(node, incoming)) {
-          if (edge instanceof Node) pending.set(edge, added(pending.get(edge), g));
-          else sink(edge, g);
+    const order = resultsFirst(root);
+    // Held, as each lets go of those before it when it is freed.
+    for (const node of order) node.hold();
+    try {
+      for (const node of order) {
+        const incoming = pending.get(node);
+        if (incoming) {
+          if (watched.has(node)) sink(node, incoming.detach());
+          for (const [edge, g] of inputGradients(node, incoming)) {
+            if (edge instanceof Node) pending.set(edge, added(pending.get(edge), g));
+            else sink(edge, g);
+          }
+          incoming.dispose();
         }
-        incoming.dispose();
+        if (!options.retainGraph) node.free();
       }
-      if (!options.retainGraph) node.free();
+    } finally {
+      for (const node of order) node.drop();
     }
   });
 }
