@@ -104,6 +104,7 @@ class Queue {
       waiting_ -= dropped.size();
       room_.notify_all();
       finished_.wait(lock, [&] { return running_ != stream; });
+      count_.store(waiting_ + (running_ ? 1 : 0), std::memory_order_release);
     }
   }
 

@@ -167,7 +167,7 @@ describe('memory comes back', () => {
         peak: number;
       };
       expect(after).toEqual(before);
-      if (way === 'pressure') expect(peak).toBeLessThan(1000);
+      if (way === 'pressure') expect(peak).toBeLessThan(400);
     },
   );
 });

@@ -106,8 +106,10 @@ class Maker {
 
   hollowShape(rank) {
     const empty = this.int(0, rank - 1);
-    const side = 2 ** Math.floor(this.int(40, 46) / (rank - 1));
-    return this.list(rank, () => this.pick([1, side, side])).with(empty, 0);
+    const bits = this.int(40, 46);
+    const others = () => this.list(rank, () => this.pick([1, 2 ** Math.floor(bits / (rank - 1))]));
+    const one = () => this.list(rank, () => 1).with((empty + this.int(1, rank - 1)) % rank, 2 ** bits);
+    return (this.flag() ? one() : others()).with(empty, 0);
   }
 
   /** A tensor for which there is no memory. */
@@ -320,7 +322,14 @@ const softmaxLike = (m) => {
 const seeds = (m) => [m.int(0, 1e6), m.pick([0, 1, 2 ** 53 - 1])];
 const pair = (dtype) => (m) => {
   const shape = m.shape();
-  return [m.tensor(dtype(m), shape), m.tensor(dtype(m), m.flag() ? shape : shape.slice(m.int(0, 2)))];
+  if (m.chance(10)) {
+    // What is broadcast along an enormous side, into nothing.
+    const hollow = m.hollowShape(m.int(2, 4));
+    const small = hollow.map((extent) => (extent === 1 ? m.int(1, 4) : 1));
+    return [m.tensor(dtype(m), hollow), m.tensor(dtype(m), small)];
+  }
+  const narrow = () => shape.map((extent) => (m.chance(25) ? 1 : extent));
+  return [m.tensor(dtype(m), narrow()), m.tensor(dtype(m), narrow().slice(m.pick([0, 0, 1, 2])))];
 };
 const reduction = (m) => {
   const shape = m.shape();
@@ -643,7 +652,7 @@ function attempt(name, g) {
       native.dataSync(probe);
       break;
     } catch (error) {
-      if (/disposed/.test(error.message)) probe = makeProbe();
+      if (name === 'dispose' && args[0] === probe) probe = makeProbe();
       else if (i > 0) throw error;
     }
   }

@@ -42,12 +42,16 @@ async function askForAMinute() {
 const ways = {
   async terminate(kind, times) {
     const { digest } = await import('./training.mjs');
+    const { memory } = await import('./operations.mjs');
     const before = await digest(3, 3);
     for (let i = 0; i < times; i++) {
       const { worker, message } = start({ way: kind });
       await message;
       await delay((i * 7) % 20);
       await worker.terminate();
+      // What it has asked for is not worked off for nobody.
+      const { queuedCommands } = memory();
+      if (queuedCommands > 0) throw new Error(`${queuedCommands} commands are left of a Worker that has ended`);
     }
     const after = await digest(3, 3);
     console.log(before === after ? 'same' : 'different');
