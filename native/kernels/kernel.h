@@ -18,6 +18,9 @@ struct Neon;
 /// Index, in the order of dispatch(), of the instruction set that this process uses (runtime/cpu.cc).
 int activeIsa();
 
+/// Floats in a vector of that instruction set.
+int64_t vectorLanes();
+
 /// Runs a kernel in the instruction set chosen at load.
 template <class Kernel>
 inline void dispatch(const Kernel& kernel) {

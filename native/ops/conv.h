@@ -156,6 +156,7 @@ struct Correlation {
     const int64_t points = h.points * w.points;
     if (images * points * groups * outputs == 0) return;
     if (h.offsets.empty() || w.offsets.empty()) return clear();
+    if (const int64_t neighbours = narrowNeighbours(); neighbours > 1) return runWidened(neighbours);
     const int64_t target = std::clamp<int64_t>(images * points / 64, 192, 2048);
     const int64_t bandRows = std::min(h.points, (target + w.points - 1) / w.points);
     const TapPlan plan(h, w, height, width, groups * channels, channels, bandRows);
@@ -194,10 +195,63 @@ struct Correlation {
   }
 
  private:
+  /// Where the outputs fill a part of a vector only: how many neighbouring points, whose outputs lie side by
+  /// side, fill it. 1 where that does not pay or fit.
+  int64_t narrowNeighbours() const {
+    if (groups != 1 || outColumn != outputs || !w.consecutive()) return 1;
+    const int64_t taps = static_cast<int64_t>(w.offsets.size());
+    int64_t best = 1;
+    for (int64_t n = 2; n * outputs <= vectorLanes(); ++n)
+      if (w.points % n == 0 && taps + (n - 1) * w.stride < n * taps) best = n;
+    return best;
+  }
+
+  /// Treats n neighbouring points as one with n times the outputs: its taps are all of theirs, and the
+  /// weights of each point are zero where the others' taps lie.
+  void runWidened(int64_t n) const {
+    const int64_t taps = static_cast<int64_t>(w.offsets.size()), reach = taps + (n - 1) * w.stride;
+    const int64_t rows = static_cast<int64_t>(h.offsets.size()), wide = n * outputs;
+    const Block block =
+        Block::take((rows * reach * channels + 1) * wide * static_cast<int64_t>(sizeof(float)));
+    float *weights = block.floats(), *biases = weights + rows * reach * channels * wide;
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t tap = 0; tap < reach; ++tap)
+        for (int64_t c = 0; c < channels; ++c)
+          for (int64_t point = 0; point < n; ++point, weights += outputs) {
+            const int64_t own = tap - point * w.stride;
+            const bool reached = own >= 0 && own < taps;
+            const float* from = weight + (reached ? c * weightChannel + tapOffset(row, own) : 0);
+            for (int64_t k = 0; k < outputs; ++k) weights[k] = reached ? from[k * weightOutput] : 0.0f;
+          }
+    for (int64_t i = 0; bias && i < wide; ++i) biases[i] = bias[i % outputs];
+
+    Correlation widened = *this;
+    widened.outputs = wide;
+    widened.w = {{}, {}, w.points / n, w.stride * n};
+    widened.h.kernel.clear();
+    for (int64_t row = 0; row < rows; ++row) widened.h.kernel.push_back(row);
+    for (int64_t tap = 0; tap < reach; ++tap) {
+      widened.w.offsets.push_back(w.first() + tap);
+      widened.w.kernel.push_back(tap);
+    }
+    widened.weight = block.floats();
+    widened.kernelWidth = reach;
+    widened.weightTap = channels * wide, widened.weightChannel = wide, widened.weightOutput = 1;
+    widened.bias = bias ? biases : nullptr;
+    widened.outColumn = wide;
+    widened.run();
+  }
+
+  int64_t tapOffset(int64_t row, int64_t column) const {
+    return (h.kernel[static_cast<size_t>(row)] * kernelWidth + w.kernel[static_cast<size_t>(column)]) *
+           weightTap;
+  }
+
   void pack(float* packed, int64_t depth, int64_t panels) const {
     std::vector<int64_t> rows;
-    for (const int64_t kh : h.kernel)
-      for (const int64_t kw : w.kernel) rows.push_back((kh * kernelWidth + kw) * weightTap);
+    for (size_t row = 0; row < h.kernel.size(); ++row)
+      for (size_t column = 0; column < w.kernel.size(); ++column)
+        rows.push_back(tapOffset(static_cast<int64_t>(row), static_cast<int64_t>(column)));
     const int64_t blocks = (outputs + panelColumns - 1) / panelColumns;
     parallelFor(groups * blocks, [&](int64_t piece) {
       const int64_t g = piece / blocks, column = piece % blocks * panelColumns;

@@ -24,6 +24,7 @@ namespace {
 
 #if defined(__x86_64__) || defined(_M_X64)
 const std::vector<std::string> names{"scalar", "avx2", "avx512"};
+constexpr int64_t lanes[] = {1, 8, 16};
 
 #if defined(_MSC_VER)
 bool hasAvx2() { return IsProcessorFeaturePresent(40 /* PF_AVX2_INSTRUCTIONS_AVAILABLE */); }
@@ -39,6 +40,7 @@ bool hasAvx512() {
 size_t countSupported() { return hasAvx2() ? (hasAvx512() ? 3 : 2) : 1; }
 #else
 const std::vector<std::string> names{"scalar", "neon"};
+constexpr int64_t lanes[] = {1, 4};
 size_t countSupported() { return 2; }  // every armv8 has NEON
 #endif
 
@@ -85,6 +87,8 @@ CpuInfo readInfo() {
 }  // namespace
 
 int activeIsa() { return isaIndex; }
+
+int64_t vectorLanes() { return lanes[isaIndex]; }
 
 void chooseIsa(const char* forced) {
   const size_t count = countSupported();
