@@ -8,7 +8,7 @@ export function cpuInfo(): CpuInfo {
   return native.cpuInfo();
 }
 
-/** Sets how many threads compute, in the whole process, from 1 to 1024. Results do not depend on it. Default: all cores. */
+/** Sets how many threads compute, in the whole process, from 1 to 64 or the number of cores. Results do not depend on it. Default: all cores. */
 export function setThreads(threads: number): void {
   native.setThreads(threads);
 }

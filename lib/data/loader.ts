@@ -1,6 +1,6 @@
 import { native } from '../native.js';
 import { randperm } from '../ops/creation.js';
-import { Tensor } from '../tensor.js';
+import { synchronize, Tensor } from '../tensor.js';
 import type { Batch, Dataset } from './dataset.js';
 
 export interface DataLoaderOptions {
@@ -14,9 +14,13 @@ export interface DataLoaderOptions {
   dropLast?: boolean;
 }
 
+/** Batches that are worked on at once: one by the compute thread, one by JavaScript. */
+const batchesUnderWay = 2;
+
 /**
  * Batches of a dataset, as an async iterable to go through any number of times. A batch is disposed when the next is
- * asked for; keep() saves a tensor from that.
+ * asked for; keep() saves a tensor from that. The next batch waits until the work on the one before the last is done; an
+ * update in place that failed is told there.
  */
 export class DataLoader implements AsyncIterable<Batch> {
   readonly dataset: Dataset;
@@ -50,6 +54,7 @@ export class DataLoader implements AsyncIterable<Batch> {
     const n = this.dataset.length;
     const round = this.#rounds++;
     using order = this.#shuffle ? this.#permutation(n, round).keep() : null;
+    const underWay: Promise<void>[] = [];
     for (let i = 0; i < this.batches; i++) {
       const from = i * this.batchSize;
       const to = Math.min(n, from + this.batchSize);
@@ -62,6 +67,12 @@ export class DataLoader implements AsyncIterable<Batch> {
       } finally {
         for (const tensor of batch) if (!tensor.kept) tensor.dispose();
       }
+      // What the caller has asked for with this batch. A loop that awaits nothing else still leaves the event loop its
+      // turns, and never runs far ahead of the compute thread.
+      const done = synchronize();
+      done.catch(() => undefined);
+      underWay.push(done);
+      if (underWay.length >= batchesUnderWay) await underWay.shift();
     }
   }
 

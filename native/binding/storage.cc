@@ -1,4 +1,5 @@
 // Tensors between JavaScript and the native side, and what the machine room tells of itself.
+#include <algorithm>
 #include <cstring>
 
 #include "binding/call.h"
@@ -7,6 +8,9 @@
 
 namespace striate {
 namespace {
+
+/// The OpenMP runtime ends the process where the system refuses it a thread.
+int64_t maxThreads() { return std::max(64, cpuInfo().cores); }
 
 /// The element type of a typed array that a tensor can be made of.
 DType elementType(napi_typedarray_type type) {
@@ -144,7 +148,7 @@ Export exports[] = {
      }},
     {"setThreads",
      [](Call& call) -> Napi::Value {
-       setThreads(static_cast<int>(call.integer(0, "threads", 1, 1024)));
+       setThreads(static_cast<int>(call.integer(0, "threads", 1, maxThreads())));
        return call.nothing();
      }},
     {"memory", memory},

@@ -269,6 +269,40 @@ describe('DataLoader', () => {
     expect(seen.map((x) => x.disposed)).toEqual([true, false, true]);
   });
 
+  test('leaves the event loop its turns, and does not run ahead, in a loop that awaits nothing', async () => {
+    const trainer = classifier();
+    const { model, optimizer } = trainer;
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    let most = 0;
+    for (let round = 0; round < 3; round++) {
+      for await (const [x, labels] of new data.DataLoader(points(400, 1), { batchSize: 4 })) {
+        optimizer.zeroGrad();
+        using l = loss.crossEntropy(model.forward(x), labels);
+        l.backward();
+        optimizer.step();
+        most = Math.max(most, memory().queuedCommands);
+      }
+    }
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(10);
+    expect(most).toBeLessThan(200);
+  });
+
+  test('tells of an update in place that failed', async () => {
+    const { model, optimizer } = classifier();
+    const wrong = new data.TensorDataset(randn([40, 2]), tensor(new Int32Array(40).fill(7)));
+    const train = async () => {
+      for await (const [x, labels] of new data.DataLoader(wrong, { batchSize: 4 })) {
+        using l = loss.crossEntropy(model.forward(x), labels);
+        l.backward();
+        optimizer.step();
+      }
+    };
+    await expect(train()).rejects.toThrow(/crossEntropy: labels\[0\] is 7/);
+    await synchronize().catch(() => undefined);
+  });
+
   test('makes f32 in [0, 1] of u8', async () => {
     const bytes = new data.TensorDataset(
       tensor(new Uint8Array([0, 51, 255]), [3, 1]),
