@@ -1,5 +1,3 @@
-import type { Tensor } from '../tensor.js';
-
 /** What is read back of one batch. */
 export interface BatchResult {
   samples: number;
@@ -56,10 +54,4 @@ export class RunningTotals {
   get accuracy(): number | undefined {
     return this.#counts ? this.#correct / this.samples : undefined;
   }
-}
-
-/** The only element of a tensor, read at its place in the queue: the tensor may be disposed at once. */
-export async function readItem(tensor: Tensor | Tensor<'i32'>): Promise<number> {
-  const [value = NaN] = await tensor.data();
-  return value;
 }

@@ -10,7 +10,7 @@ import { argMax, sum } from '../ops/reduce.js';
 import { scope, StriateError, synchronize, type Tensor } from '../tensor.js';
 import type { EpochRecord, Evaluation, History } from './history.js';
 import { progressOn, silent, type Progress } from './progress.js';
-import { readItem, RunningTotals, type BatchResult } from './running.js';
+import { RunningTotals, type BatchResult } from './running.js';
 
 /** From the model's output and the labels to a scalar: the mean over the batch. */
 export type Loss = (output: Tensor, labels: Tensor<'i32'>) => Tensor;
@@ -154,9 +154,9 @@ export class Trainer {
 
   #result(output: Tensor, loss: Tensor, labels: Tensor<'i32'>): BatchResult {
     const correct = this.#metrics.includes('accuracy')
-      ? noGrad(() => readItem(sum(cast(equal(argMax(output), labels), 'i32'))))
+      ? noGrad(() => sum(cast(equal(argMax(output), labels), 'i32')).item())
       : null;
-    return { samples: labels.size, loss: readItem(loss), correct };
+    return { samples: labels.size, loss: loss.item(), correct };
   }
 
   /** The model's loss and metrics on a dataset, without training. */
