@@ -1,0 +1,304 @@
+// The three passes of a convolution as products on register tiles, straight from the image: any kernel,
+// stride, padding, dilation and groups. Runs on the compute thread.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "kernels/conv_direct.h"
+#include "kernels/matmul_tile.h"
+#include "ops/conv_shape.h"
+#include "ops/matmul.h"
+#include "runtime/parallel.h"
+
+namespace striate {
+
+/// One axis of a correlation: where the taps lie from a lattice point times the stride, in ascending order,
+/// and which taps of the kernel they are.
+struct AxisTaps {
+  std::vector<int64_t> offsets, kernel;
+  int64_t points, stride;
+
+  int64_t first() const { return offsets.front(); }
+  int64_t reach() const { return offsets.back() - offsets.front() + 1; }
+  bool consecutive() const { return reach() == static_cast<int64_t>(offsets.size()); }
+  bool leaves(int64_t extent) const {
+    return first() < 0 || (points - 1) * stride + offsets.back() >= extent;
+  }
+
+  static AxisTaps forward(int64_t kernel, int64_t dilation, int64_t before, int64_t points, int64_t stride) {
+    AxisTaps taps{{}, {}, points, stride};
+    for (int64_t k = 0; k < kernel; ++k) {
+      taps.offsets.push_back(k * dilation - before);
+      taps.kernel.push_back(k);
+    }
+    return taps;
+  }
+
+  /// Of the inputs at `parity` + stride·i: those taps through which a forward pass with this stride reached
+  /// them.
+  static AxisTaps backward(int64_t kernel, int64_t dilation, int64_t before, int64_t extent, int64_t stride,
+                           int64_t parity) {
+    AxisTaps taps{{}, {}, (extent - parity + stride - 1) / stride, 1};
+    for (int64_t k = kernel - 1; k >= 0; --k) {
+      const int64_t distance = parity + before - k * dilation;
+      if (distance % stride != 0) continue;
+      taps.offsets.push_back(distance / stride);
+      taps.kernel.push_back(k);
+    }
+    return taps;
+  }
+};
+
+/// The window that taps on both axes look through, and their places in it.
+struct TapPlan {
+  TapWindow window;
+  std::vector<int64_t> taps;      ///< offset of each tap
+  std::vector<int64_t> segments;  ///< offset of each run of taps whose values are contiguous
+  int64_t run;                    ///< taps in a run
+  int64_t bandFloats;             ///< a padded copy of `bandRows` lattice rows
+
+  TapPlan(const AxisTaps& h, const AxisTaps& w, int64_t height, int64_t width, int64_t pixelStep,
+          int64_t channels, int64_t bandRows) {
+    window.padded = h.leaves(height) || w.leaves(width);
+    window.firstRow = h.first();
+    window.firstColumn = w.first();
+    window.rows = h.reach();
+    window.columns = (w.points - 1) * w.stride + w.reach();
+    window.pixelStep = window.padded ? channels : pixelStep;
+    window.rowStep = window.padded ? window.columns * channels : width * pixelStep;
+    for (const int64_t dh : h.offsets)
+      for (const int64_t dw : w.offsets)
+        taps.push_back((dh - h.first()) * window.rowStep + (dw - w.first()) * window.pixelStep);
+    run = w.consecutive() && window.pixelStep == channels ? static_cast<int64_t>(w.offsets.size()) : 1;
+    for (size_t tap = 0; tap < taps.size(); tap += static_cast<size_t>(run)) segments.push_back(taps[tap]);
+    bandFloats = window.padded ? ((bandRows - 1) * h.stride + window.rows) * window.rowStep : 0;
+  }
+};
+
+/// Correlates images [images, height, width, groups·channels] with taps of a kernel. Weights lie at
+/// weight[tap·weightTap + channel·weightChannel + output·weightOutput + group·weightGroup].
+struct Correlation {
+  const float* source;
+  int64_t images, height, width, groups, channels, outputs;
+  AxisTaps h, w;
+  const float* weight;
+  int64_t kernelWidth, weightTap, weightChannel, weightOutput, weightGroup;
+  const float* bias;
+  bool relu;
+  float* out;
+  int64_t outImage, outRow, outColumn;
+
+  void run() const {
+    const int64_t points = h.points * w.points;
+    if (images * points * groups * outputs == 0) return;
+    if (h.offsets.empty() || w.offsets.empty()) return clear();
+    if (const int64_t neighbours = narrowNeighbours(); neighbours > 1) return runWidened(neighbours);
+    const int64_t target = std::clamp<int64_t>(images * points / 64, 192, 2048);
+    const int64_t bandRows = std::min(h.points, (target + w.points - 1) / w.points);
+    const TapPlan plan(h, w, height, width, groups * channels, channels, bandRows);
+    const int64_t depth = static_cast<int64_t>(plan.taps.size()) * channels;
+    const int64_t panels = depth * roundUp(outputs, panelColumns);
+    const Block packed = Block::take(groups * panels * static_cast<int64_t>(sizeof(float)));
+    pack(packed.floats(), depth, panels);
+
+    const int64_t bands = (h.points + bandRows - 1) / bandRows;
+    parallelWithScratch(images * bands, plan.bandFloats, [&](int64_t piece, float* scratch) {
+      const int64_t image = piece / bands, row = piece % bands * bandRows;
+      for (int64_t g = 0; g < groups; ++g) {
+        ConvBand band{};
+        band.image = {source + image * height * width * groups * channels + g * channels, height, width,
+                      groups * channels, channels};
+        band.window = plan.window;
+        band.segments = plan.segments.data();
+        band.segmentCount = static_cast<int64_t>(plan.segments.size());
+        band.length = plan.run * channels;
+        band.rowFrom = row;
+        band.rowTo = std::min(row + bandRows, h.points);
+        band.columns = w.points;
+        band.strideHeight = h.stride;
+        band.strideWidth = w.stride;
+        band.panels = packed.floats() + g * panels;
+        band.outputs = outputs;
+        band.bias = bias ? bias + g * outputs : nullptr;
+        band.relu = relu;
+        band.out = out + image * outImage + g * outputs;
+        band.outRow = outRow;
+        band.outColumn = outColumn;
+        band.scratch = scratch;
+        dispatch(band);
+      }
+    });
+  }
+
+ private:
+  /// Where the outputs fill a part of a vector only: how many neighbouring points, whose outputs lie side by
+  /// side, fill it. 1 where that does not pay or fit.
+  int64_t narrowNeighbours() const {
+    if (groups != 1 || outColumn != outputs || !w.consecutive()) return 1;
+    const int64_t taps = static_cast<int64_t>(w.offsets.size());
+    int64_t best = 1;
+    for (int64_t n = 2; n * outputs <= vectorLanes(); ++n)
+      if (w.points % n == 0 && taps + (n - 1) * w.stride < n * taps) best = n;
+    return best;
+  }
+
+  /// Treats n neighbouring points as one with n times the outputs: its taps are all of theirs, and the
+  /// weights of each point are zero where the others' taps lie.
+  void runWidened(int64_t n) const {
+    const int64_t taps = static_cast<int64_t>(w.offsets.size()), reach = taps + (n - 1) * w.stride;
+    const int64_t rows = static_cast<int64_t>(h.offsets.size()), wide = n * outputs;
+    const Block block =
+        Block::take((rows * reach * channels + 1) * wide * static_cast<int64_t>(sizeof(float)));
+    float *weights = block.floats(), *biases = weights + rows * reach * channels * wide;
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t tap = 0; tap < reach; ++tap)
+        for (int64_t c = 0; c < channels; ++c)
+          for (int64_t point = 0; point < n; ++point, weights += outputs) {
+            const int64_t own = tap - point * w.stride;
+            const bool reached = own >= 0 && own < taps;
+            const float* from = weight + (reached ? c * weightChannel + tapOffset(row, own) : 0);
+            for (int64_t k = 0; k < outputs; ++k) weights[k] = reached ? from[k * weightOutput] : 0.0f;
+          }
+    for (int64_t i = 0; bias && i < wide; ++i) biases[i] = bias[i % outputs];
+
+    Correlation widened = *this;
+    widened.outputs = wide;
+    widened.w = {{}, {}, w.points / n, w.stride * n};
+    widened.h.kernel.clear();
+    for (int64_t row = 0; row < rows; ++row) widened.h.kernel.push_back(row);
+    for (int64_t tap = 0; tap < reach; ++tap) {
+      widened.w.offsets.push_back(w.first() + tap);
+      widened.w.kernel.push_back(tap);
+    }
+    widened.weight = block.floats();
+    widened.kernelWidth = reach;
+    widened.weightTap = channels * wide, widened.weightChannel = wide, widened.weightOutput = 1;
+    widened.bias = bias ? biases : nullptr;
+    widened.outColumn = wide;
+    widened.run();
+  }
+
+  int64_t tapOffset(int64_t row, int64_t column) const {
+    return (h.kernel[static_cast<size_t>(row)] * kernelWidth + w.kernel[static_cast<size_t>(column)]) *
+           weightTap;
+  }
+
+  void pack(float* packed, int64_t depth, int64_t panels) const {
+    std::vector<int64_t> rows;
+    for (size_t row = 0; row < h.kernel.size(); ++row)
+      for (size_t column = 0; column < w.kernel.size(); ++column)
+        rows.push_back(tapOffset(static_cast<int64_t>(row), static_cast<int64_t>(column)));
+    const int64_t blocks = (outputs + panelColumns - 1) / panelColumns;
+    parallelFor(groups * blocks, [&](int64_t piece) {
+      const int64_t g = piece / blocks, column = piece % blocks * panelColumns;
+      dispatch(PackPanels{weight + g * weightGroup + column * weightOutput, rows.data(), depth, channels,
+                          weightChannel, std::min(panelColumns, outputs - column), weightOutput,
+                          packed + g * panels + column * depth});
+    });
+  }
+
+  /// Points that no tap reaches.
+  void clear() const {
+    const size_t bytes = static_cast<size_t>(groups * outputs) * sizeof(float);
+    parallelFor(images * h.points, [&](int64_t piece) {
+      float* row = out + piece / h.points * outImage + piece % h.points * outRow;
+      for (int64_t i = 0; i < w.points; ++i) std::memset(row + i * outColumn, 0, bytes);
+    });
+  }
+};
+
+inline void directForward(const ConvShape& s, const float* x, const float* weight, const float* bias,
+                          bool relu, float* y) {
+  const WindowMoves& m = s.moves;
+  Correlation c{};
+  c.source = x;
+  c.images = s.images, c.height = s.height, c.width = s.width, c.groups = s.groups;
+  c.channels = s.channels / s.groups, c.outputs = s.outputs / s.groups;
+  c.h = AxisTaps::forward(s.kernelHeight, m.dilationHeight, m.top, s.outHeight, m.strideHeight);
+  c.w = AxisTaps::forward(s.kernelWidth, m.dilationWidth, m.left, s.outWidth, m.strideWidth);
+  c.weight = weight, c.kernelWidth = s.kernelWidth;
+  c.weightTap = c.channels * s.outputs, c.weightChannel = s.outputs, c.weightOutput = 1;
+  c.weightGroup = c.outputs;
+  c.bias = bias, c.relu = relu;
+  c.out = y;
+  c.outColumn = s.outputs, c.outRow = s.outWidth * c.outColumn, c.outImage = s.outHeight * c.outRow;
+  c.run();
+}
+
+/// For each parity of the stride a correlation of dL/dy with the taps that reach it, mirrored.
+inline void directByInput(const ConvShape& s, const float* gradient, const float* weight, float* dx) {
+  const WindowMoves& m = s.moves;
+  for (int64_t row = 0; row < std::min(m.strideHeight, s.height); ++row)
+    for (int64_t column = 0; column < std::min(m.strideWidth, s.width); ++column) {
+      Correlation c{};
+      c.source = gradient;
+      c.images = s.images, c.height = s.outHeight, c.width = s.outWidth, c.groups = s.groups;
+      c.channels = s.outputs / s.groups, c.outputs = s.channels / s.groups;
+      c.h = AxisTaps::backward(s.kernelHeight, m.dilationHeight, m.top, s.height, m.strideHeight, row);
+      c.w = AxisTaps::backward(s.kernelWidth, m.dilationWidth, m.left, s.width, m.strideWidth, column);
+      c.weight = weight, c.kernelWidth = s.kernelWidth;
+      c.weightTap = c.outputs * s.outputs, c.weightChannel = 1, c.weightOutput = s.outputs;
+      c.weightGroup = c.channels;
+      const int64_t rowStep = s.width * s.channels;
+      c.out = dx + row * rowStep + column * s.channels;
+      c.outImage = s.height * rowStep, c.outRow = m.strideHeight * rowStep;
+      c.outColumn = m.strideWidth * s.channels;
+      c.run();
+    }
+}
+
+/// A product of pixels and gradients. Rows of the weight are dealt out to the threads and, where those are
+/// few, blocks of images too, whose sums are then added in order.
+inline void directByWeight(const ConvShape& s, const float* gradient, const float* x, float* dw) {
+  const int64_t elements = s.weightElements();
+  const WindowMoves& m = s.moves;
+  const int64_t channels = s.channels / s.groups, outputs = s.outputs / s.groups;
+  const AxisTaps h = AxisTaps::forward(s.kernelHeight, m.dilationHeight, m.top, s.outHeight, m.strideHeight);
+  const AxisTaps w = AxisTaps::forward(s.kernelWidth, m.dilationWidth, m.left, s.outWidth, m.strideWidth);
+  const TapPlan plan(h, w, s.height, s.width, s.channels, channels, s.outHeight);
+  std::vector<int64_t> latticeRows;
+  for (int64_t i = 0; i < s.outHeight; ++i) latticeRows.push_back(i * m.strideHeight * plan.window.rowStep);
+
+  constexpr int64_t rowsAtOnce = 192, piecesWanted = 32;
+  const int64_t rows = static_cast<int64_t>(plan.taps.size()) * channels;
+  const int64_t cuts = (rows + rowsAtOnce - 1) / rowsAtOnce;
+  const int64_t blocks = std::clamp<int64_t>(piecesWanted / (s.groups * cuts), 1, s.images);
+  Block sums;
+  if (blocks > 1) sums = Block::take(blocks * elements * static_cast<int64_t>(sizeof(float)));
+  float* target = blocks > 1 ? sums.floats() : dw;
+  parallelWithScratch(blocks * s.groups * cuts, plan.bandFloats, [&](int64_t piece, float* scratch) {
+    const int64_t block = piece / (s.groups * cuts), g = piece / cuts % s.groups, cut = piece % cuts;
+    const int64_t from = block * s.images / blocks, to = (block + 1) * s.images / blocks;
+    for (int64_t image = from; image < to; ++image) {
+      ConvWeightRows part{};
+      part.image = {x + image * s.height * s.width * s.channels + g * channels, s.height, s.width, s.channels,
+                    channels};
+      part.window = plan.window;
+      part.taps = plan.taps.data();
+      part.rowFrom = cut * rowsAtOnce;
+      part.rowTo = std::min(rows, part.rowFrom + rowsAtOnce);
+      part.segments = latticeRows.data();
+      part.latticeRows = s.outHeight;
+      part.latticeColumns = s.outWidth;
+      part.columnStep = m.strideWidth * plan.window.pixelStep;
+      part.strideHeight = m.strideHeight;
+      part.gradient = gradient + image * s.outHeight * s.outWidth * s.outputs + g * outputs;
+      part.gradientStep = s.outputs;
+      part.outputs = outputs;
+      part.dw = target + block * elements + g * outputs;
+      part.dwStep = s.outputs;
+      part.accumulate = image > from;
+      part.scratch = scratch;
+      dispatch(part);
+    }
+  });
+  if (blocks > 1)
+    parallelRanges(elements, elementGrain, [&](int64_t from, int64_t to) {
+      dispatch(SumBlocks{sums.floats() + from, blocks, elements, to - from, dw + from});
+    });
+}
+
+}  // namespace striate
