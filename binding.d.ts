@@ -144,6 +144,7 @@ export interface Binding {
     dilation: readonly number[],
     groups: number,
     relu: boolean,
+    algorithm: string,
   ): Handle;
   conv2dByInput(
     gradient: Handle,
@@ -153,6 +154,7 @@ export interface Binding {
     padding: readonly number[],
     dilation: readonly number[],
     groups: number,
+    algorithm: string,
   ): Handle;
   conv2dByWeight(
     gradient: Handle,
@@ -162,7 +164,18 @@ export interface Binding {
     padding: readonly number[],
     dilation: readonly number[],
     groups: number,
+    algorithm: string,
   ): Handle;
+  /** The algorithms that can run a pass ('forward', 'byInput', 'byWeight'), the one that 'auto' takes first. */
+  conv2dPlan(
+    pass: string,
+    inputShape: readonly number[],
+    weightShape: readonly number[],
+    stride: readonly number[],
+    padding: readonly number[],
+    dilation: readonly number[],
+    groups: number,
+  ): { algorithm: string; milliseconds: number }[];
 
   // pool.cc; as in conv.cc
   maxPool2d(

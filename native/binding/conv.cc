@@ -27,22 +27,48 @@ WindowMoves moves(const Call& call, size_t first) {
   return {stride[0], stride[1], padding[0], padding[1], padding[2], padding[3], dilation[0], dilation[1]};
 }
 
+constexpr std::pair<const char*, ConvPass> passes[] = {
+    {"forward", ConvPass::forward}, {"byInput", ConvPass::byInput}, {"byWeight", ConvPass::byWeight}};
+
 Export exports[] = {
     {"conv2d",
      [](Call& call) {
        return call.give(conv2d(call.stream(), call.tensor(0, "input"), call.tensor(1, "weight"),
                                call.tensorOrNull(2, "bias"), moves(call, 3), call.size(6, "groups"),
-                               call.flag(7, "relu")));
+                               call.flag(7, "relu"), call.text(8, "algorithm")));
      }},
     {"conv2dByInput",
      [](Call& call) {
        return call.give(conv2dByInput(call.stream(), call.tensor(0, "gradient"), call.tensor(1, "weight"),
-                                      call.shape(2, "inputShape"), moves(call, 3), call.size(6, "groups")));
+                                      call.shape(2, "inputShape"), moves(call, 3), call.size(6, "groups"),
+                                      call.text(7, "algorithm")));
      }},
     {"conv2dByWeight",
      [](Call& call) {
        return call.give(conv2dByWeight(call.stream(), call.tensor(0, "gradient"), call.tensor(1, "input"),
-                                       call.shape(2, "weightShape"), moves(call, 3), call.size(6, "groups")));
+                                       call.shape(2, "weightShape"), moves(call, 3), call.size(6, "groups"),
+                                       call.text(7, "algorithm")));
+     }},
+    {"conv2dPlan",
+     [](Call& call) -> Napi::Value {
+       const std::string name = call.text(0, "pass");
+       const ConvPass* pass = nullptr;
+       for (const auto& [known, value] : passes)
+         if (name == known) pass = &value;
+       if (!pass)
+         throw RangeError("conv2dPlan: pass is " + (name.size() > 20 ? "a long string" : "'" + name + "'") +
+                          ", wants 'forward', 'byInput' or 'byWeight'");
+       const ConvShape shape("conv2dPlan", call.shape(1, "inputShape"), call.shape(2, "weightShape"),
+                             moves(call, 3), call.size(6, "groups"));
+       const auto plans = convPlans(*pass, shape);
+       Napi::Array list = Napi::Array::New(call.env(), plans.size());
+       for (uint32_t i = 0; i < plans.size(); ++i) {
+         Napi::Object plan = Napi::Object::New(call.env());
+         plan.Set("algorithm", algorithmName(plans[i].algorithm));
+         plan.Set("milliseconds", plans[i].milliseconds);
+         list[i] = plan;
+       }
+       return list;
      }},
 };
 

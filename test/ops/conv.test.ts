@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { grad } from '../../lib/autograd.js';
-import { conv2d, type Conv2dOptions } from '../../lib/ops/conv.js';
+import { native } from '../../lib/native.js';
+import { conv2d, type ConvAlgorithm, type Conv2dOptions } from '../../lib/ops/conv.js';
 import { expectClose, expectGradients, expectSameBits, f32, noise, noisy, volume } from '../check.js';
 
 interface Case {
@@ -201,10 +202,29 @@ const cases: Record<string, Case> = {
     kernel: [3, 3],
     padding: [4, 5, 6, 4],
   },
+  'more channels than transformed weights are kept for': {
+    images: 2,
+    side: [5, 6],
+    channels: 293,
+    outputs: 301,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+    bias: true,
+    relu: true,
+  },
+  'tiles of many images, cut off at the edge': {
+    images: 37,
+    side: [7, 7],
+    channels: 19,
+    outputs: 22,
+    kernel: [3, 3],
+    padding: [0, 2, 1, 1],
+    bias: true,
+  },
   'deep rows': { images: 1, side: [3, 3], channels: 300, outputs: 10, kernel: [3, 3], padding: [1, 1, 1, 1] },
 };
 
-function setUp(c: Case) {
+function setUp(c: Case, algorithm: ConvAlgorithm) {
   const cg = c.channels / (c.groups ?? 1);
   const xShape = [c.images, ...c.side, c.channels];
   const wShape = [...c.kernel, cg, c.outputs];
@@ -213,7 +233,7 @@ function setUp(c: Case) {
     w: noise(volume(wShape), 2),
     bias: c.bias ? noise(c.outputs, 3) : null,
   };
-  const options: Conv2dOptions = {};
+  const options: Conv2dOptions = { algorithm };
   if (c.stride) options.stride = c.stride;
   if (c.padding) options.padding = c.padding;
   if (c.dilation) options.dilation = c.dilation;
@@ -227,23 +247,38 @@ function setUp(c: Case) {
   return { data, options, tensors };
 }
 
-describe.each(Object.entries(cases))('conv2d: %s', (_, c) => {
+/** A test for each case and each algorithm that can compute it. */
+const tests = Object.entries(cases).flatMap(([name, c]) => {
+  const plans = native.conv2dPlan(
+    'forward',
+    [c.images, ...c.side, c.channels],
+    [...c.kernel, c.channels / (c.groups ?? 1), c.outputs],
+    c.stride ?? [1, 1],
+    c.padding ?? [0, 0, 0, 0],
+    c.dilation ?? [1, 1],
+    c.groups ?? 1,
+  );
+  return plans.map(({ algorithm }) => [`${name}, ${algorithm}`, c, algorithm as ConvAlgorithm] as const);
+});
+
+describe.each(tests)('conv2d: %s', (_, c, algorithm) => {
   test('agrees with the definition, forward and backward', async () => {
-    const { data, options, tensors } = setUp(c);
+    const { data, options, tensors } = setUp(c, algorithm);
     const { x, w, bias } = tensors();
     x.requiresGrad = w.requiresGrad = true;
     const y = conv2d(x, w, bias, options);
     const gradient = noise(y.size, 4);
     const expected = definition(c, data.x, data.w, data.bias, gradient);
     expect(y.shape).toEqual(expected.shape);
-    await expectClose(y, expected.y, 2e-6);
+    const tolerance = algorithm === 'winograd4' ? 1e-5 : 2e-6;
+    await expectClose(y, expected.y, tolerance);
     const [byX, byW] = grad(y, [x, w], f32(gradient, y.shape));
-    await expectClose(byX!, expected.byX, 2e-6);
-    await expectClose(byW!, expected.byW, 2e-6);
+    await expectClose(byX!, expected.byX, tolerance);
+    await expectClose(byW!, expected.byW, tolerance);
   });
 
   test('gives the same bits for 1 and 2 threads', async () => {
-    const { options, tensors } = setUp(c);
+    const { options, tensors } = setUp(c, algorithm);
     await expectSameBits(() => {
       const { x, w, bias } = tensors();
       x.requiresGrad = w.requiresGrad = true;
@@ -300,6 +335,11 @@ describe('conv2d refuses', () => {
     ['negative padding', () => conv2d(x, w, null, { padding: -1 }), /padding is -1/],
     ['groups that do not divide', () => conv2d(x, w, null, { groups: 2 }), /groups is 2, wants a divisor/],
     ['a bias of another size', () => conv2d(x, w, noisy([5])), /bias has shape \[5\], wants \[4\]/],
+    [
+      'an algorithm that cannot compute it',
+      () => conv2d(x, w, null, { stride: 2, algorithm: 'winograd4' }),
+      /conv2d: algorithm is 'winograd4', wants one of 'auto', 'direct' for this shape/,
+    ],
     ['NaN', () => conv2d(x, w, null, { dilation: NaN }), /dilation\[0\] is NaN/],
     ['what is no tensor', () => conv2d('x' as never, w), /conv2d: input is a string, wants a tensor/],
   ];

@@ -1,0 +1,109 @@
+// Which algorithm computes a pass of a convolution: a model of what each costs.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "kernels/kernel.h"
+#include "ops/conv_shape.h"
+#include "ops/conv_winograd.h"
+#include "runtime/cpu.h"
+
+namespace striate {
+
+enum class ConvPass : uint8_t { forward, byInput, byWeight };
+enum class ConvAlgorithm : uint8_t { direct, winograd2, winograd4 };
+
+struct ConvPlan {
+  ConvAlgorithm algorithm;
+  double milliseconds;  ///< by the model; only their ratios count
+};
+
+inline const char* algorithmName(ConvAlgorithm algorithm) {
+  switch (algorithm) {
+    case ConvAlgorithm::winograd2:
+      return "winograd2";
+    case ConvAlgorithm::winograd4:
+      return "winograd4";
+    default:
+      return "direct";
+  }
+}
+
+/// The model: vector multiply-adds at the share of the peak that each algorithm reaches, and vector
+/// operations of the transforms at the rate that loads and stores leave them. A core does two multiply-adds a
+/// cycle, at 3 GHz.
+struct ConvCost {
+  const ConvPass pass;
+  const ConvShape& s;
+  const double lanes = static_cast<double>(vectorLanes());
+
+  double milliseconds(ConvAlgorithm algorithm) const {
+    const double cycles = algorithm == ConvAlgorithm::direct      ? direct()
+                          : algorithm == ConvAlgorithm::winograd2 ? winograd(2)
+                                                                  : winograd(4);
+    return cycles / (3e6 * threads());
+  }
+
+ private:
+  double vectors(int64_t n) const { return std::ceil(static_cast<double>(n) / lanes); }
+
+  double direct() const {
+    constexpr double share = 0.85;
+    const int64_t channels = s.channels / s.groups, outputs = s.outputs / s.groups;
+    const double across = pass == ConvPass::byInput ? vectors(channels) : vectors(outputs);
+    const double depth = static_cast<double>(pass == ConvPass::byInput ? outputs : channels);
+    return static_cast<double>(s.images * s.outHeight * s.outWidth * s.kernelHeight * s.kernelWidth) *
+           static_cast<double>(s.groups) * across * depth / (2 * share);
+  }
+
+  double winograd(int64_t m) const {
+    constexpr double share = 0.7, transformCycles = 2.5, weightCycles = 2.0;
+    const bool back = pass == ConvPass::byInput;
+    const int64_t height = back ? s.height : s.outHeight, width = back ? s.width : s.outWidth;
+    const double tiles = static_cast<double>(s.images * ((height + m - 1) / m) * ((width + m - 1) / m));
+    const double planes = static_cast<double>((m + 2) * (m + 2));
+    const int64_t in = back ? s.outputs : s.channels, out = back ? s.channels : s.outputs;
+    const double products = tiles * planes * static_cast<double>(in) * vectors(out) / (2 * share);
+    const double transforms = tiles * planes * (vectors(in) + vectors(out)) * transformCycles;
+    const double weights = planes * static_cast<double>(in) * vectors(out) * weightCycles;
+    return products + transforms + weights;
+  }
+};
+
+/// Those that can compute it, the cheapest first.
+inline std::vector<ConvPlan> convPlans(ConvPass pass, const ConvShape& s) {
+  const ConvCost cost{pass, s};
+  std::vector<ConvPlan> plans;
+  const auto add = [&](ConvAlgorithm algorithm) {
+    plans.push_back({algorithm, cost.milliseconds(algorithm)});
+  };
+  add(ConvAlgorithm::direct);
+  if (winogradSuits(s)) {
+    add(ConvAlgorithm::winograd2);
+    add(ConvAlgorithm::winograd4);
+  }
+  std::stable_sort(plans.begin(), plans.end(),
+                   [](const ConvPlan& a, const ConvPlan& b) { return a.milliseconds < b.milliseconds; });
+  return plans;
+}
+
+/// The algorithm of that name, or the cheapest for 'auto'. Throws RangeError where there is none such, or it
+/// cannot compute this.
+inline ConvAlgorithm chooseAlgorithm(const char* operation, ConvPass pass, const ConvShape& s,
+                                     const std::string& name) {
+  const std::vector<ConvPlan> plans = convPlans(pass, s);
+  if (name == "auto") return plans.front().algorithm;
+  std::string able = "'auto'";
+  for (const ConvPlan& plan : plans) {
+    if (name == algorithmName(plan.algorithm)) return plan.algorithm;
+    able += std::string(", '") + algorithmName(plan.algorithm) + "'";
+  }
+  throw RangeError(std::string(operation) + ": algorithm is " +
+                   (name.size() > 20 ? "a long string" : "'" + name + "'") + ", wants one of " + able +
+                   " for this shape");
+}
+
+}  // namespace striate
