@@ -51,6 +51,7 @@ struct ConvWeightRows {
   int64_t rowFrom, rowTo;
   const int64_t* segments;  ///< offsets of the lattice's rows
   int64_t latticeRows, latticeColumns, columnStep;
+  int64_t latticeRowsAtOnce;  ///< whose points are gone through once for each tile of dw
   int64_t strideHeight;
   const float* gradient;
   int64_t gradientStep, outputs;
@@ -140,12 +141,6 @@ void ConvBand::run() const {
 
 template <class Vec>
 void ConvWeightRows::run() const {
-  const float* corner =
-      image.values + window.firstRow * window.rowStep + window.firstColumn * window.pixelStep;
-  if (window.padded) {
-    copyPadded<Vec>(image, window, 0, latticeRows, strideHeight, scratch);
-    corner = scratch;
-  }
   constexpr int64_t atOnce = 192;
   const float* aRows[atOnce];
   float* cRows[atOnce];
@@ -154,18 +149,26 @@ void ConvWeightRows::run() const {
   tiles.cRows = cRows;
   tiles.columns = outputs;
   tiles.segments = segments;
-  tiles.segmentCount = latticeRows;
   tiles.length = latticeColumns;
   tiles.aStep = columnStep;
-  tiles.b = gradient;
   tiles.bStep = gradientStep;
-  tiles.accumulate = accumulate;
-  for (int64_t row = rowFrom; row < rowTo; ++row) {
-    aRows[tiles.rows] = corner + taps[row / image.channels] + row % image.channels;
-    cRows[tiles.rows] = dw + row * dwStep;
-    if (++tiles.rows < atOnce && row + 1 < rowTo) continue;
-    tiles.run<Vec>();
-    tiles.rows = 0;
+  for (int64_t first = 0; first < latticeRows; first += latticeRowsAtOnce) {
+    tiles.segmentCount = latticeRows - first < latticeRowsAtOnce ? latticeRows - first : latticeRowsAtOnce;
+    tiles.b = gradient + first * latticeColumns * gradientStep;
+    tiles.accumulate = accumulate || first > 0;
+    const float* corner = scratch;
+    if (window.padded)
+      copyPadded<Vec>(image, window, first, first + tiles.segmentCount, strideHeight, scratch);
+    else
+      corner = image.values + (first * strideHeight + window.firstRow) * window.rowStep +
+               window.firstColumn * window.pixelStep;
+    for (int64_t row = rowFrom; row < rowTo; ++row) {
+      aRows[tiles.rows] = corner + taps[row / image.channels] + row % image.channels;
+      cRows[tiles.rows] = dw + row * dwStep;
+      if (++tiles.rows < atOnce && row + 1 < rowTo) continue;
+      tiles.run<Vec>();
+      tiles.rows = 0;
+    }
   }
 }
 

@@ -97,26 +97,23 @@ struct WinogradWeightGradient {
 namespace striate {
 
 /// The 1-D transforms, as sums that share their terms.
-template <int m>
+template <class Vec, int m>
 struct Winograd;
 
-template <>
-struct Winograd<2> {
-  template <class Vec>
+template <class Vec>
+struct Winograd<Vec, 2> {
   static void input(const Vec (&d)[4], Vec (&v)[4]) {
     v[0] = d[0] - d[2];
     v[1] = d[1] + d[2];
     v[2] = d[2] - d[1];
     v[3] = d[3] - d[1];
   }
-  template <class Vec>
   static void gradient(const Vec (&y)[2], Vec (&v)[4]) {
     v[0] = y[0];
     v[1] = y[0] + y[1];
     v[2] = y[0] - y[1];
     v[3] = y[1];
   }
-  template <class Vec>
   static void output(const Vec (&v)[4], Vec (&y)[2]) {
     y[0] = v[0] + v[1] + v[2];
     y[1] = v[1] - v[2] + v[3];
@@ -124,9 +121,8 @@ struct Winograd<2> {
   static constexpr float weight[4][3] = {{1, 0, 0}, {0.5f, 0.5f, 0.5f}, {0.5f, -0.5f, 0.5f}, {0, 0, 1}};
 };
 
-template <>
-struct Winograd<4> {
-  template <class Vec>
+template <class Vec>
+struct Winograd<Vec, 4> {
   static void input(const Vec (&d)[6], Vec (&v)[6]) {
     const Vec two = Vec::broadcast(2.0f), half = Vec::broadcast(0.5f), more = Vec::broadcast(1.5f);
     const Vec zero = Vec::broadcast(0.0f);
@@ -138,7 +134,6 @@ struct Winograd<4> {
     v[4] = fma(zero - half, odd, even);
     v[5] = fma(more, even, fma(zero - two, d[3], d[1] + d[5]));
   }
-  template <class Vec>
   static void gradient(const Vec (&y)[4], Vec (&v)[6]) {
     const auto times = [](float factor, Vec a, Vec b) { return fma(Vec::broadcast(factor), a, b); };
     const Vec even = y[0] + y[2], odd = y[1] + y[3];
@@ -149,7 +144,6 @@ struct Winograd<4> {
     v[4] = times(-8.0f, y[3], times(4.0f, y[2], times(-2.0f, y[1], y[0])));
     v[5] = y[3];
   }
-  template <class Vec>
   static void output(const Vec (&v)[6], Vec (&y)[4]) {
     const auto times = [](float factor, Vec a, Vec b) { return fma(Vec::broadcast(factor), a, b); };
     const Vec sum = v[1] + v[2], difference = v[1] - v[2];
@@ -225,7 +219,7 @@ void WinogradInput<m>::run() const {
     forVectors<Vec>(tiles.channels, [&](int64_t c, auto load, auto store) __attribute__((always_inline)) {
       transformSquare<Vec, n, n>(
           [](const Vec(&from)[n], Vec(&result)[n])
-              __attribute__((always_inline)) { Winograd<m>::input(from, result); },
+              __attribute__((always_inline)) { Winograd<Vec, m>::input(from, result); },
           [&](int i, int j) __attribute__((always_inline)) { return load(d[i][j] + c); },
           [&](int i, int j, Vec v) __attribute__((always_inline)) { store(to + (i * n + j) * step + c, v); });
     });
@@ -247,7 +241,7 @@ void WinogradGradient<m>::run() const {
                       [&](int64_t c, auto load, auto store) __attribute__((always_inline)) {
                         transformSquare<Vec, m, n>(
                             [](const Vec(&from)[m], Vec(&result)[n])
-                                __attribute__((always_inline)) { Winograd<m>::gradient(from, result); },
+                                __attribute__((always_inline)) { Winograd<Vec, m>::gradient(from, result); },
                             [&](int i, int j)
                                 __attribute__((always_inline)) { return load(d[i][j] + first + c); },
                             [&](int i, int j, Vec v)
@@ -261,7 +255,7 @@ template <int m>
 template <class Vec>
 void WinogradWeight<m>::run() const {
   constexpr int n = m + 2;
-  const auto& g = Winograd<m>::weight;
+  const auto& g = Winograd<Vec, m>::weight;
   float* panel = panels;
   for (int64_t column = 0; column < columns;) {
     const int64_t width = panelVectors<Vec>((columns - column + Vec::size - 1) / Vec::size) * Vec::size;
@@ -309,7 +303,8 @@ void WinogradOutput<m>::run() const {
       forVectors<Vec>(columns, [&](int64_t k, auto load, auto store) __attribute__((always_inline)) {
         const Vec shift = bias ? load(bias + column + k) : Vec::broadcast(0.0f);
         transformSquare<Vec, n, m>(
-            [](const auto& in, Vec(&out)[m]) __attribute__((always_inline)) { Winograd<m>::output(in, out); },
+            [](const auto& in, Vec(&out)[m])
+                __attribute__((always_inline)) { Winograd<Vec, m>::output(in, out); },
             [&](int i, int j) __attribute__((always_inline)) { return load(from + (i * n + j) * step + k); },
             [&](int i, int j, Vec v) __attribute__((always_inline)) {
               if (whole() || (i < down && j < across))
@@ -328,7 +323,7 @@ template <int m>
 template <class Vec>
 void WinogradWeightGradient<m>::run() const {
   constexpr int n = m + 2;
-  const auto& g = Winograd<m>::weight;
+  const auto& g = Winograd<Vec, m>::weight;
   forVectors<Vec>(elements, [&](int64_t k, auto load, auto store) {
     Vec half[3][n];
     for (int j = 0; j < n; ++j) {

@@ -210,8 +210,27 @@ struct Correlation {
   }
 };
 
-inline void directForward(const ConvShape& s, const float* x, const float* weight, const float* bias,
+/// A kernel of one place that visits every pixel looks at pixels, not images: the same convolution over
+/// images of one row, of some hundred pixels where the sizes can be divided so.
+inline ConvShape asRows(const ConvShape& given) {
+  ConvShape s = given;
+  const WindowMoves& m = s.moves;
+  const bool each = s.kernelHeight == 1 && s.kernelWidth == 1 && m.strideHeight == 1 && m.strideWidth == 1 &&
+                    s.outHeight == s.height && s.outWidth == s.width && m.top == 0 && m.left == 0;
+  if (!each || s.images * s.height * s.width == 0) return s;
+  constexpr int64_t pixels = 512;
+  const int64_t rows = s.images * s.height;
+  int64_t merged = std::clamp<int64_t>(pixels / s.width, 1, rows);
+  while (rows % merged != 0) --merged;
+  s.images = rows / merged;
+  s.width = s.outWidth = merged * s.width;
+  s.height = s.outHeight = 1;
+  return s;
+}
+
+inline void directForward(const ConvShape& given, const float* x, const float* weight, const float* bias,
                           bool relu, float* y) {
+  const ConvShape s = asRows(given);
   const WindowMoves& m = s.moves;
   Correlation c{};
   c.source = x;
@@ -229,7 +248,8 @@ inline void directForward(const ConvShape& s, const float* x, const float* weigh
 }
 
 /// For each parity of the stride a correlation of dL/dy with the taps that reach it, mirrored.
-inline void directByInput(const ConvShape& s, const float* gradient, const float* weight, float* dx) {
+inline void directByInput(const ConvShape& given, const float* gradient, const float* weight, float* dx) {
+  const ConvShape s = asRows(given);
   const WindowMoves& m = s.moves;
   for (int64_t row = 0; row < std::min(m.strideHeight, s.height); ++row)
     for (int64_t column = 0; column < std::min(m.strideWidth, s.width); ++column) {
@@ -252,15 +272,19 @@ inline void directByInput(const ConvShape& s, const float* gradient, const float
 
 /// A product of pixels and gradients. Rows of the weight are dealt out to the threads and, where those are
 /// few, blocks of images too, whose sums are then added in order.
-inline void directByWeight(const ConvShape& s, const float* gradient, const float* x, float* dw) {
+inline void directByWeight(const ConvShape& given, const float* gradient, const float* x, float* dw) {
+  const ConvShape s = asRows(given);
   const int64_t elements = s.weightElements();
   const WindowMoves& m = s.moves;
   const int64_t channels = s.channels / s.groups, outputs = s.outputs / s.groups;
   const AxisTaps h = AxisTaps::forward(s.kernelHeight, m.dilationHeight, m.top, s.outHeight, m.strideHeight);
   const AxisTaps w = AxisTaps::forward(s.kernelWidth, m.dilationWidth, m.left, s.outWidth, m.strideWidth);
-  const TapPlan plan(h, w, s.height, s.width, s.channels, channels, s.outHeight);
+  // Points whose gradients, a panel of columns of them, stay in the L2 cache from tile to tile.
+  constexpr int64_t pointsAtOnce = 512;
+  const int64_t rowsOfPoints = std::clamp<int64_t>(pointsAtOnce / s.outWidth, 1, s.outHeight);
+  const TapPlan plan(h, w, s.height, s.width, s.channels, channels, rowsOfPoints);
   std::vector<int64_t> latticeRows;
-  for (int64_t i = 0; i < s.outHeight; ++i) latticeRows.push_back(i * m.strideHeight * plan.window.rowStep);
+  for (int64_t i = 0; i < rowsOfPoints; ++i) latticeRows.push_back(i * m.strideHeight * plan.window.rowStep);
 
   constexpr int64_t rowsAtOnce = 192, piecesWanted = 32;
   const int64_t rows = static_cast<int64_t>(plan.taps.size()) * channels;
@@ -283,6 +307,7 @@ inline void directByWeight(const ConvShape& s, const float* gradient, const floa
       part.segments = latticeRows.data();
       part.latticeRows = s.outHeight;
       part.latticeColumns = s.outWidth;
+      part.latticeRowsAtOnce = rowsOfPoints;
       part.columnStep = m.strideWidth * plan.window.pixelStep;
       part.strideHeight = m.strideHeight;
       part.gradient = gradient + image * s.outHeight * s.outWidth * s.outputs + g * outputs;

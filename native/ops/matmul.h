@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "kernels/copy.h"
 #include "kernels/matmul_tile.h"
 #include "ops/operation.h"
 #include "runtime/parallel.h"
@@ -24,9 +25,30 @@ constexpr int64_t rowsWorthPacking = 16;
 /// Depth of one pass over c: a packed panel of this depth stays in the L2 cache.
 constexpr int64_t depthAtOnce = 512;
 
+/// Rows up to which a transposed b is not packed, which costs as much as using it some hundred times.
+constexpr int64_t rowsWorthTurning = 192;
+
+inline void multiply(const Product& p, const float* a, const float* b, float* c, const float* bias,
+                     bool relu);
+
+/// c = a·b by cᵀ = bᵀ·aᵀ, where b's depths lie along memory and it is far larger than a and c.
+inline void multiplyTurned(const Product& p, const float* a, const float* b, float* c) {
+  const Block turned = Block::take(p.m * p.n * static_cast<int64_t>(sizeof(float)));
+  multiply({p.n, p.m, p.depth, p.bColumn, p.bDepth, p.aDepth, p.aRow}, b, a, turned.floats(), nullptr, false);
+  CopyLoops loops;
+  loops.rows = {p.m, 1, p.n};
+  loops.columns = {p.n, p.m, 1};
+  parallelRanges(p.n, 4096, [&](int64_t from, int64_t to) {
+    dispatch(CopyBlocks<4>{&loops, reinterpret_cast<const std::byte*>(turned.data()),
+                           reinterpret_cast<std::byte*>(c), 0, 1, 0, p.m, from, to});
+  });
+}
+
 /// Runs on the compute thread. Pieces are blocks of rows by blocks of columns.
 inline void multiply(const Product& p, const float* a, const float* b, float* c, const float* bias,
                      bool relu) {
+  if (p.bDepth == 1 && p.bColumn != 1 && p.m <= rowsWorthTurning && p.n > 2 * p.m && !bias && !relu)
+    return multiplyTurned(p, a, b, c);
   const bool pack = p.bColumn != 1 || p.m >= rowsWorthPacking;
   const int64_t columnBlocks = (p.n + panelColumns - 1) / panelColumns;
   Block packed;
@@ -42,7 +64,10 @@ inline void multiply(const Product& p, const float* a, const float* b, float* c,
   constexpr int64_t rowsAtOnce = 48;
   const int64_t rowBlocks = (p.m + rowsAtOnce - 1) / rowsAtOnce;
   parallelFor(rowBlocks * columnBlocks, [&](int64_t piece) {
-    const int64_t row = piece % rowBlocks * rowsAtOnce, column = piece / rowBlocks * panelColumns;
+    // The larger one of b and c is gone through along its memory.
+    const int64_t rowBlock = p.depth > p.m ? piece % rowBlocks : piece / columnBlocks;
+    const int64_t columnBlock = p.depth > p.m ? piece / rowBlocks : piece % columnBlocks;
+    const int64_t row = rowBlock * rowsAtOnce, column = columnBlock * panelColumns;
     const int64_t rows = std::min(rowsAtOnce, p.m - row), columns = std::min(panelColumns, p.n - column);
     const float* aRows[rowsAtOnce];
     float* cRows[rowsAtOnce];
