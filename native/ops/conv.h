@@ -51,6 +51,8 @@ inline Tensor conv2dByInput(Stream& stream, const Tensor& gradient, const Tensor
   submit(stream, "conv2dByInput", {gradient, weight}, {dx}, [=] {
     const auto run = [&](auto pass) { pass(s, gradient.f32(), weight.f32(), dx.f32()); };
     switch (chosen) {
+      case ConvAlgorithm::scatter:
+        return run(scatterByInput);
       case ConvAlgorithm::winograd2:
         return run(winogradByInput<2>);
       case ConvAlgorithm::winograd4:

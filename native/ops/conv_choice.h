@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/kernel.h"
+#include "ops/conv_scatter.h"
 #include "ops/conv_shape.h"
 #include "ops/conv_winograd.h"
 #include "runtime/cpu.h"
@@ -14,7 +15,7 @@
 namespace striate {
 
 enum class ConvPass : uint8_t { forward, byInput, byWeight };
-enum class ConvAlgorithm : uint8_t { direct, winograd2, winograd4 };
+enum class ConvAlgorithm : uint8_t { direct, scatter, winograd2, winograd4 };
 
 struct ConvPlan {
   ConvAlgorithm algorithm;
@@ -23,6 +24,8 @@ struct ConvPlan {
 
 inline const char* algorithmName(ConvAlgorithm algorithm) {
   switch (algorithm) {
+    case ConvAlgorithm::scatter:
+      return "scatter";
     case ConvAlgorithm::winograd2:
       return "winograd2";
     case ConvAlgorithm::winograd4:
@@ -42,6 +45,7 @@ struct ConvCost {
 
   double milliseconds(ConvAlgorithm algorithm) const {
     const double cycles = algorithm == ConvAlgorithm::direct      ? direct()
+                          : algorithm == ConvAlgorithm::scatter   ? scatter()
                           : algorithm == ConvAlgorithm::winograd2 ? winograd(2)
                                                                   : winograd(4);
     return cycles / (3e6 * threads());
@@ -57,6 +61,13 @@ struct ConvCost {
     const double depth = static_cast<double>(pass == ConvPass::byInput ? outputs : channels);
     return static_cast<double>(s.images * s.outHeight * s.outWidth * s.kernelHeight * s.kernelWidth) *
            static_cast<double>(s.groups) * across * depth / (2 * share);
+  }
+
+  double scatter() const {
+    constexpr double share = 0.7, addCycles = 3;
+    const double runs = static_cast<double>(s.images * s.outHeight * s.outWidth * s.kernelHeight) *
+                        vectors(s.kernelWidth * s.channels);
+    return runs * (static_cast<double>(s.outputs) / (2 * share) + addCycles);
   }
 
   double winograd(int64_t m) const {
@@ -81,6 +92,7 @@ inline std::vector<ConvPlan> convPlans(ConvPass pass, const ConvShape& s) {
     plans.push_back({algorithm, cost.milliseconds(algorithm)});
   };
   add(ConvAlgorithm::direct);
+  if (pass == ConvPass::byInput && scatterSuits(s)) add(ConvAlgorithm::scatter);
   if (winogradSuits(s)) {
     add(ConvAlgorithm::winograd2);
     add(ConvAlgorithm::winograd4);

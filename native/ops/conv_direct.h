@@ -78,6 +78,15 @@ struct TapPlan {
   }
 };
 
+/// Where outputs fill a part of a vector only: how many neighbouring points, whose outputs lie side by side,
+/// fill it. 1 where that does not pay or fit.
+inline int64_t neighboursInVector(int64_t outputs, int64_t points, int64_t taps, int64_t stride) {
+  int64_t best = 1;
+  for (int64_t n = 2; n * outputs <= vectorLanes(); ++n)
+    if (points % n == 0 && taps + (n - 1) * stride < n * taps) best = n;
+  return best;
+}
+
 /// Correlates images [images, height, width, groups·channels] with taps of a kernel. Weights lie at
 /// weight[tap·weightTap + channel·weightChannel + output·weightOutput + group·weightGroup].
 struct Correlation {
@@ -134,15 +143,9 @@ struct Correlation {
   }
 
  private:
-  /// Where the outputs fill a part of a vector only: how many neighbouring points, whose outputs lie side by
-  /// side, fill it. 1 where that does not pay or fit.
   int64_t narrowNeighbours() const {
     if (groups != 1 || outColumn != outputs || !w.consecutive()) return 1;
-    const int64_t taps = static_cast<int64_t>(w.offsets.size());
-    int64_t best = 1;
-    for (int64_t n = 2; n * outputs <= vectorLanes(); ++n)
-      if (w.points % n == 0 && taps + (n - 1) * w.stride < n * taps) best = n;
-    return best;
+    return neighboursInVector(outputs, w.points, static_cast<int64_t>(w.offsets.size()), w.stride);
   }
 
   /// Treats n neighbouring points as one with n times the outputs: its taps are all of theirs, and the
@@ -270,10 +273,38 @@ inline void directByInput(const ConvShape& given, const float* gradient, const f
     }
 }
 
+inline void directByWeight(const ConvShape& given, const float* gradient, const float* x, float* dw);
+
+/// Treats n neighbouring points as one with n times the outputs and adds up what each of them gives to a tap.
+inline void widenedByWeight(const ConvShape& s, int64_t n, const float* gradient, const float* x, float* dw) {
+  ConvShape widened = s;
+  widened.kernelWidth = s.kernelWidth + (n - 1) * s.moves.strideWidth;
+  widened.moves.strideWidth *= n;
+  widened.outWidth /= n;
+  widened.outputs *= n;
+  const Block sums = takeFloats(widened.weightElements());
+  directByWeight(widened, gradient, x, sums.floats());
+  for (int64_t row = 0; row < s.kernelHeight; ++row)
+    for (int64_t tap = 0; tap < s.kernelWidth; ++tap)
+      for (int64_t c = 0; c < s.channels; ++c)
+        for (int64_t k = 0; k < s.outputs; ++k) {
+          float sum = 0;
+          for (int64_t point = 0; point < n; ++point) {
+            const int64_t place = row * widened.kernelWidth + tap + point * s.moves.strideWidth;
+            sum += sums.floats()[(place * s.channels + c) * widened.outputs + point * s.outputs + k];
+          }
+          *dw++ = sum;
+        }
+}
+
 /// A product of pixels and gradients. Rows of the weight are dealt out to the threads and, where those are
 /// few, blocks of images too, whose sums are then added in order.
 inline void directByWeight(const ConvShape& given, const float* gradient, const float* x, float* dw) {
   const ConvShape s = asRows(given);
+  if (s.groups == 1 && s.moves.dilationWidth == 1) {
+    const int64_t n = neighboursInVector(s.outputs, s.outWidth, s.kernelWidth, s.moves.strideWidth);
+    if (n > 1) return widenedByWeight(s, n, gradient, x, dw);
+  }
   const int64_t elements = s.weightElements();
   const WindowMoves& m = s.moves;
   const int64_t channels = s.channels / s.groups, outputs = s.outputs / s.groups;

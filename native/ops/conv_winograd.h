@@ -39,8 +39,6 @@ int64_t winogradBlock(int64_t floats) {
   return std::clamp<int64_t>(winogradPlaneFloats / (winogradPlanes<m> * floats) / 12 * 12, 12, 96);
 }
 
-inline Block takeFloats(int64_t count) { return Block::take(count * static_cast<int64_t>(sizeof(float))); }
-
 /// Correlates images [images, height, width, channels] with weight(tap, c, k) = weight[tap·tapStep +
 /// c·outputs
 /// + k] into [images, outHeight, outWidth, outputs].

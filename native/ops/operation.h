@@ -15,6 +15,8 @@ namespace striate {
 /// Elements of a vectorized pass that one thread takes at a time: half an L2 of input and output.
 constexpr int64_t elementGrain = 32 * 1024;
 
+inline Block takeFloats(int64_t count) { return Block::take(count * static_cast<int64_t>(sizeof(float))); }
+
 inline std::string describe(const Tensor& t) {
   return std::string(dtypeName(t.dtype)) + " " + t.shape.text();
 }
