@@ -65,10 +65,15 @@ constexpr int panelVectors(int64_t vectors) {
   return vectors >= 4 ? 4 : vectors >= 2 ? 2 : 1;
 }
 
+/// How a tile finds b: packed, its rows bStep apart, or the same with a last vector that is not whole.
+enum class TileB : uint8_t { packed, plain, partial };
+
 /// One tile. The loops over rows and vectors are unrolled whole, so that the sums live in registers, and
 /// those along the depth in part, so that a row's pointer is loaded once for several values.
-template <class Vec, int rows, int vectors, bool partialB>
-void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, int64_t bStep) {
+template <class Vec, int rows, int vectors, TileB kind>
+void tile(const TileProduct& p, int64_t row, int64_t column, const float* b) {
+  constexpr bool partialB = kind == TileB::partial;
+  const int64_t bStep = kind == TileB::packed ? vectors * Vec::size : p.bStep;
   const int lastLanes = static_cast<int>(p.columns - column - (vectors - 1) * Vec::size);
   const bool whole = lastLanes >= Vec::size;
   Vec sum[rows][vectors];
@@ -77,30 +82,30 @@ void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, int
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) sum[r][v] = Vec::broadcast(0.0f);
 
+  const float* a[rows];
+#pragma GCC unroll 32
+  for (int r = 0; r < rows; ++r) a[r] = p.aRows[row + r];
+  const auto multiply = [&](int64_t at) __attribute__((always_inline)) {
+    Vec right[vectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v)
+      right[v] = partialB && v == vectors - 1 ? Vec::loadPartial(b + v * Vec::size, lastLanes)
+                                              : Vec::load(b + v * Vec::size);
+    b += bStep;
+#pragma GCC unroll 32
+    for (int r = 0; r < rows; ++r) {
+      const Vec left = Vec::broadcast(a[r][at]);
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) sum[r][v] = fma(left, right[v], sum[r][v]);
+    }
+  };
   for (int64_t s = 0; s < p.segmentCount; ++s) {
-    const float* a[rows];
-#pragma GCC unroll 32
-    for (int r = 0; r < rows; ++r) a[r] = p.aRows[row + r] + p.segments[s];
-    const auto multiply = [&](int64_t at) __attribute__((always_inline)) {
-      Vec right[vectors];
-#pragma GCC unroll 4
-      for (int v = 0; v < vectors; ++v)
-        right[v] = partialB && v == vectors - 1 ? Vec::loadPartial(b + v * Vec::size, lastLanes)
-                                                : Vec::load(b + v * Vec::size);
-      b += bStep;
-#pragma GCC unroll 32
-      for (int r = 0; r < rows; ++r) {
-        const Vec left = Vec::broadcast(a[r][at]);
-#pragma GCC unroll 4
-        for (int v = 0; v < vectors; ++v) sum[r][v] = fma(left, right[v], sum[r][v]);
-      }
-    };
-    int64_t i = 0;
+    int64_t at = p.segments[s], left = p.length;
     if (p.aStep == 1)
-      for (constexpr int atOnce = 4 / vectors; i + atOnce <= p.length; i += atOnce)
+      for (constexpr int atOnce = 4 / vectors; left >= atOnce; left -= atOnce, at += atOnce)
 #pragma GCC unroll 4
-        for (int k = 0; k < atOnce; ++k) multiply(i + k);
-    for (; i < p.length; ++i) multiply(i * p.aStep);
+        for (int k = 0; k < atOnce; ++k) multiply(at + k);
+    for (; left > 0; --left, at += p.aStep) multiply(at);
   }
 
 #pragma GCC unroll 4
@@ -125,13 +130,18 @@ void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, int
 
 /// Tiles of `rows`, then of half as many for what is left, down to one.
 template <class Vec, int rows, int vectors>
-void tilesFrom(const TileProduct& p, int64_t row, int64_t column, const float* b, int64_t bStep) {
+void tilesFrom(const TileProduct& p, int64_t row, int64_t column, const float* b) {
   const bool partialB = p.bStep != 0 && p.columns - column < vectors * Vec::size;
-  for (; row + rows <= p.rows; row += rows)
-    partialB ? tile<Vec, rows, vectors, true>(p, row, column, b, bStep)
-             : tile<Vec, rows, vectors, false>(p, row, column, b, bStep);
+  for (; row + rows <= p.rows; row += rows) {
+    if (p.bStep == 0)
+      tile<Vec, rows, vectors, TileB::packed>(p, row, column, b);
+    else if (!partialB)
+      tile<Vec, rows, vectors, TileB::plain>(p, row, column, b);
+    else
+      tile<Vec, rows, vectors, TileB::partial>(p, row, column, b);
+  }
   if constexpr (rows > 1) {
-    if (row < p.rows) tilesFrom<Vec, rows / 2, vectors>(p, row, column, b, bStep);
+    if (row < p.rows) tilesFrom<Vec, rows / 2, vectors>(p, row, column, b);
   }
 }
 
@@ -143,13 +153,13 @@ void TileProduct::run() const {
     const float* panel = bStep ? b + column : b + column * panelDepth + panelFrom * step;
     switch (vectors) {
       case 4:
-        tilesFrom<Vec, Vec::tileRows[2], 4>(*this, 0, column, panel, step);
+        tilesFrom<Vec, Vec::tileRows[2], 4>(*this, 0, column, panel);
         break;
       case 2:
-        tilesFrom<Vec, Vec::tileRows[1], 2>(*this, 0, column, panel, step);
+        tilesFrom<Vec, Vec::tileRows[1], 2>(*this, 0, column, panel);
         break;
       default:
-        tilesFrom<Vec, Vec::tileRows[0], 1>(*this, 0, column, panel, step);
+        tilesFrom<Vec, Vec::tileRows[0], 1>(*this, 0, column, panel);
     }
     column += vectors * Vec::size;
   }

@@ -9,7 +9,7 @@ namespace striate {
 
 struct Avx512 {
   static constexpr int size = 16;
-  static constexpr int tileRows[3] = {16, 12, 6};
+  static constexpr int tileRows[3] = {10, 10, 6};
   struct Mask {
     __mmask16 m;
   };
