@@ -37,6 +37,15 @@ export interface CpuInfo {
   openmp: number;
 }
 
+/** A command that has run; times from the start of the profile. */
+export interface ProfileEntry {
+  operation: string;
+  startNs: number;
+  endNs: number;
+  /** The shapes that it read → those that it wrote; empty for what works in place. */
+  detail: string;
+}
+
 export interface Binding {
   // storage.cc
   initialize(errorClass: new (message: string) => Error): void;
@@ -56,6 +65,17 @@ export interface Binding {
   resetPeak(): void;
   emptyPool(): void;
   cpuInfo(): CpuInfo;
+
+  // probe.cc
+  /**
+   * [3]: 10⁹ operations of multiply-adds, bytes of a copy and bytes of a triad (x + a·y) a second, the best seen in
+   * 1 to 1000 milliseconds, memory's on arrays of so many floats.
+   */
+  measurePeak(milliseconds: number, floats: number): Handle;
+  /** Records the commands that this environment enqueues from now on, a million at most. */
+  startProfile(): void;
+  /** Those that have run, in their order. */
+  stopProfile(): ProfileEntry[];
 
   // elementwise.cc
   neg(input: Handle): Handle;

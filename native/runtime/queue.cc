@@ -69,6 +69,17 @@ void execute(Command& command) {
   for (const auto& storage : command.writes) storage->succeed();
 }
 
+void executeProfiled(Command& command) {
+  const int64_t start = command.profile->now();
+  execute(command);
+  const int64_t end = command.profile->now();
+  // A profile is no reason for a training run to fail: where memory ends, so does the record.
+  try {
+    command.profile->add({command.operation, std::move(command.detail), start, end});
+  } catch (const std::bad_alloc&) {
+  }
+}
+
 class Queue {
  public:
   Queue() {
@@ -114,7 +125,11 @@ class Queue {
   void work() {
     for (;;) {
       Command command = next();
-      execute(command);
+      if (command.profile) {
+        executeProfiled(command);
+      } else {
+        execute(command);
+      }
       // Memory goes back before the next command asks for some.
       command.run = nullptr;
       command.reads.clear();
@@ -178,12 +193,24 @@ void Stream::enqueue(Command command) {
   if (closed_) throw StateError(std::string(command.operation) + ": this environment has ended");
   command.lane = laneOf(command);
   command.stream = shared_from_this();
+  // What only marks a place in the queue is no work: whoever waits for it may ask before it is on record.
+  if (profile_ && !(command.reads.empty() && command.writes.empty())) command.profile = profile_;
   queue().push(std::move(command));
 }
 
 void Stream::close() {
   closed_ = true;
   queue().cancel(this);
+}
+
+void Stream::startProfile() {
+  if (profile_) throw StateError("startProfile: a profile is being taken");
+  profile_ = std::make_shared<Profile>();
+}
+
+std::vector<ProfileEntry> Stream::stopProfile() {
+  if (!profile_) throw StateError("stopProfile: no profile is being taken");
+  return std::exchange(profile_, nullptr)->take();
 }
 
 Lane Stream::laneOf(const Command& command) const {

@@ -377,6 +377,7 @@ const recipes = {
   oneHot: (m) => [m.tensor('i32', m.shape(), m.int(1, 5)), m.int(3, 6)],
   uniform: (m) => [m.shape(), m.int(-9, 0), m.int(0, 9), ...seeds(m)],
   normal: (m) => [m.shape(), m.int(-9, 9), m.int(0, 9), ...seeds(m)],
+  measurePeak: (m) => [m.int(1, 3), m.int(1, 1000)],
   permutation: (m) => [m.int(0, 5000), ...seeds(m)],
   dropout: (m) => [m.tensor(), m.pick([0, 0.5, 1, 0.1]), m.flag(), ...seeds(m)],
   philox: (m) => [m.list(4, () => m.int(0, 99)), m.list(2, () => m.int(0, 99))],
