@@ -9,13 +9,14 @@ import { scope, type Tensor } from '../../tensor.js';
 interface Workload {
   model: () => Module;
   batch: number;
+  /** Height and width of the images. */
   side: number;
   channels: number;
   classes: number;
 }
 
 /** The networks that are timed; those that `striate train` knows are in ../network.ts. */
-const workloads: Record<string, Workload> = {
+export const workloads: Readonly<Record<string, Workload>> = {
   lenet5: { model: () => lenet5(), batch: 128, side: 28, channels: 1, classes: 10 },
 };
 
