@@ -96,7 +96,10 @@ export interface Binding {
   pow(a: Handle, b: Handle): Handle;
   maximum(a: Handle, b: Handle): Handle;
   minimum(a: Handle, b: Handle): Handle;
+  /** Disposes the gradient's handle: where it was the last, the result is made in place. */
   reluBackward(gradient: Handle, output: Handle): Handle;
+  /** The sum of tensors of one shape. Disposes their handles: the result is made in place of one that had no other. */
+  addUp(inputs: readonly Handle[]): Handle;
   equal(a: Handle, b: Handle): Handle;
   notEqual(a: Handle, b: Handle): Handle;
   less(a: Handle, b: Handle): Handle;
@@ -218,6 +221,12 @@ export interface Binding {
     padding: readonly number[],
     countIncludePad: boolean,
   ): Handle;
+
+  // adaptive_pool.cc; outputSize is [height, width], places are row·width + column
+  adaptiveAvgPool2d(input: Handle, outputSize: readonly number[]): Handle;
+  adaptiveAvgPool2dBackward(gradient: Handle, inputShape: readonly number[]): Handle;
+  adaptiveMaxPool2d(input: Handle, outputSize: readonly number[]): [output: Handle, places: Handle];
+  adaptiveMaxPool2dBackward(gradient: Handle, places: Handle, inputShape: readonly number[]): Handle;
 
   // norm.cc; statistics is what batchNormBackward is to be given
   /** Normalizes by the batch's statistics and moves the running ones, where given, in place. */

@@ -48,6 +48,16 @@ void fail(Command& command, const std::string& error) {
   }
 }
 
+/// Who holds what is read counts down alone: those that could hold it anew do not.
+void takeOverInput(const Command& command) {
+  Storage& result = *command.writes.front();
+  for (const auto& storage : command.reads) {
+    if (storage.use_count() != 2 || storage->bytes() != result.bytes()) continue;
+    result.takeOver(*storage);
+    return;
+  }
+}
+
 void execute(Command& command) {
   if (const std::string* error = failedInput(command)) {
     if (command.failed) command.stream->forget(command.lane, *error);  // this read tells it
@@ -58,6 +68,7 @@ void execute(Command& command) {
       return fail(command, error);
   }
   try {
+    if (command.inPlace) takeOverInput(command);
     for (const auto& storage : command.writes)
       if (!storage->data()) storage->allocate();
     command.run();

@@ -28,6 +28,9 @@ struct Command {
   /// whose failure leaves that as it was and is told at the stream's next read in the same lane.
   std::vector<std::shared_ptr<Storage>> writes;
   std::function<void()> run;
+  /// Whether run() may find its first result where one of its inputs is, as large: one that is held by
+  /// nothing but `reads` and `run`, each once.
+  bool inPlace = false;
   /// Where this is a read: who hears of a failure.
   std::function<void(const std::string& error)> failed;
   /// Memory that waits in the queue for this command (a copy of JavaScript's data).
