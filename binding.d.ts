@@ -37,6 +37,15 @@ export interface CpuInfo {
   openmp: number;
 }
 
+/** A command that has run; times from the start of the profile. */
+export interface ProfileEntry {
+  operation: string;
+  startNs: number;
+  endNs: number;
+  /** The shapes that it read → those that it wrote; empty for what works in place. */
+  detail: string;
+}
+
 export interface Binding {
   // storage.cc
   initialize(errorClass: new (message: string) => Error): void;
@@ -57,6 +66,17 @@ export interface Binding {
   emptyPool(): void;
   cpuInfo(): CpuInfo;
 
+  // probe.cc
+  /**
+   * [3]: 10⁹ operations of multiply-adds, bytes of a copy and bytes of a triad (x + a·y) a second, the best seen in
+   * 1 to 1000 milliseconds, memory's on arrays of so many floats.
+   */
+  measurePeak(milliseconds: number, floats: number): Handle;
+  /** Records the commands that this environment enqueues from now on, a million at most. */
+  startProfile(): void;
+  /** Those that have run, in their order. */
+  stopProfile(): ProfileEntry[];
+
   // elementwise.cc
   neg(input: Handle): Handle;
   exp(input: Handle): Handle;
@@ -76,7 +96,10 @@ export interface Binding {
   pow(a: Handle, b: Handle): Handle;
   maximum(a: Handle, b: Handle): Handle;
   minimum(a: Handle, b: Handle): Handle;
+  /** Disposes the gradient's handle: where it was the last, the result is made in place. */
   reluBackward(gradient: Handle, output: Handle): Handle;
+  /** The sum of tensors of one shape. Disposes their handles: the result is made in place of one that had no other. */
+  addUp(inputs: readonly Handle[]): Handle;
   equal(a: Handle, b: Handle): Handle;
   notEqual(a: Handle, b: Handle): Handle;
   less(a: Handle, b: Handle): Handle;
@@ -211,6 +234,12 @@ export interface Binding {
     padding: readonly number[],
     countIncludePad: boolean,
   ): Handle;
+
+  // adaptive_pool.cc; outputSize is [height, width], places are row·width + column
+  adaptiveAvgPool2d(input: Handle, outputSize: readonly number[]): Handle;
+  adaptiveAvgPool2dBackward(gradient: Handle, inputShape: readonly number[]): Handle;
+  adaptiveMaxPool2d(input: Handle, outputSize: readonly number[]): [output: Handle, places: Handle];
+  adaptiveMaxPool2dBackward(gradient: Handle, places: Handle, inputShape: readonly number[]): Handle;
 
   // norm.cc; statistics is what batchNormBackward is to be given
   /** Normalizes by the batch's statistics and moves the running ones, where given, in place. */

@@ -177,14 +177,22 @@ function copyOf(source: Tensor): Tensor {
   return copy;
 }
 
-/** before + g, in place of both. */
-function added(before: Tensor | null | undefined, g: Tensor): Tensor {
-  if (!before) return g;
-  const sum = new Tensor(native.add(before.handle, g.handle), 'f32');
-  before.dispose();
-  g.dispose();
-  return sum;
+/** The sum of gradients in place of them: in the memory of one, where no other tensor shares it. */
+function sumOf(gradients: readonly Tensor[]): Tensor {
+  const [first] = gradients;
+  if (first && gradients.length === 1) return first;
+  return new Tensor(native.addUp(gradients.map((g) => g.giveUp())), 'f32');
 }
+
+function added(before: Tensor | null | undefined, g: Tensor): Tensor {
+  return sumOf(before ? [before, g] : [g]);
+}
+
+/**
+ * Gradients of one result, to be added in one pass over memory when all are there; but at most so many wait that those
+ * of a result with many uses do not fill memory.
+ */
+const mostWaiting = 4;
 
 /**
  * The gradients of `output` by each of `inputs`, without touching their `grad`; zeros where `output` does not depend on
@@ -235,17 +243,19 @@ function propagate(
     return;
   }
   noGrad(() => {
-    const pending = new Map<Node, Tensor>([[root, seed]]);
+    const pending = new Map<Node, Tensor[]>([[root, [seed]]]);
     const order = resultsFirst(root);
     // Held, as each lets go of those before it when it is freed.
     for (const node of order) node.hold();
     try {
       for (const node of order) {
-        const incoming = pending.get(node);
-        if (incoming) {
+        const waiting = pending.get(node);
+        pending.delete(node);
+        if (waiting) {
+          const incoming = sumOf(waiting);
           if (watched.has(node)) sink(node, incoming.detach());
           for (const [edge, g] of inputGradients(node, incoming)) {
-            if (edge instanceof Node) pending.set(edge, added(pending.get(edge), g));
+            if (edge instanceof Node) pending.set(edge, together(pending.get(edge) ?? [], g));
             else sink(edge, g);
           }
           incoming.dispose();
@@ -256,6 +266,11 @@ function propagate(
       for (const node of order) node.drop();
     }
   });
+}
+
+/** The gradients that wait for their sum, and one more. */
+function together(waiting: readonly Tensor[], g: Tensor): Tensor[] {
+  return waiting.length < mostWaiting ? [...waiting, g] : [sumOf([...waiting, g])];
 }
 
 function seedOf(caller: string, output: Tensor, gradient: Tensor | undefined): Tensor {

@@ -118,16 +118,21 @@ export class Tensor<D extends DType = 'f32'> implements Disposable {
 
   /** Gives the memory back, once the operations already asked for have run. The tensor cannot be used afterwards. */
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
+    if (!this.#disposed) native.dispose(this.giveUp());
+  }
+
+  /** The handle, for a native function that disposes it: as dispose(), but for what that function does. */
+  giveUp(): Handle {
+    requireLive('giveUp', 'tensor', this);
     this.#shape ??= Object.freeze(native.shape(this.handle));
-    native.dispose(this.handle);
+    this.#disposed = true;
     // What the registry knows, even of a dead tensor, outlives all small collections of garbage.
     collected.unregister(this);
     this.node?.drop();
     this.node = null;
     this.grad?.dispose();
     this.grad = null;
+    return this.handle;
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { benchCommand } from './bench.js';
+import { benchCommand } from './bench/index.js';
 import { evalCommand } from './eval.js';
 import { infoCommand } from './info.js';
 import { version } from './package.js';

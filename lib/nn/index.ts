@@ -1,4 +1,5 @@
 export { ReLU } from './activation.js';
+export { AdaptiveAvgPool2d, AdaptiveMaxPool2d } from './adaptivePool.js';
 export { Conv2d, type Conv2dLayerOptions } from './conv.js';
 export { Dropout } from './dropout.js';
 export { Flatten } from './flatten.js';

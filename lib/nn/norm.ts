@@ -1,5 +1,5 @@
 import { ones, tensor, zeros } from '../ops/creation.js';
-import { add } from '../ops/elementwise.js';
+import { add, relu } from '../ops/elementwise.js';
 import { batchNorm } from '../ops/norm.js';
 import type { Tensor } from '../tensor.js';
 import { Module, Parameter } from './module.js';
@@ -46,6 +46,13 @@ export class BatchNorm2d extends Module {
 
   override forwardRelu(x: Tensor): Tensor {
     return this.#normalize(x, true);
+  }
+
+  /** relu(forward(x) + residual), the end of a residual block. */
+  forwardAddRelu(x: Tensor, residual: Tensor): Tensor {
+    using y = this.forward(x);
+    using sum = add(y, residual);
+    return relu(sum);
   }
 
   #normalize(x: Tensor, relu: boolean): Tensor {

@@ -85,13 +85,15 @@ export function conv2d(
   const [xShape, weightShape] = [x.shape, weight.shape];
   const saved = relu ? ([x, weight, y] as const) : ([x, weight] as const);
   return record('conv2d', y, inputs, saved, (g, [image, kernels, out], [needX, needWeight, needBias]) => {
-    const dy = out ? new Tensor(native.reluBackward(g.handle, out.handle), 'f32') : g;
-    const byX = () => native.conv2dByInput(dy.handle, kernels.handle, xShape, ...moves, algorithm);
-    const byWeight = () => native.conv2dByWeight(dy.handle, image.handle, weightShape, ...moves, algorithm);
-    return [
-      needX ? new Tensor(byX(), 'f32') : null,
-      needWeight ? new Tensor(byWeight(), 'f32') : null,
-      needBias ? new Tensor(native.sum(dy.handle, [0, 1, 2], false), 'f32') : null,
-    ];
+    const dy = out ? new Tensor(native.reluBackward(g.giveUp(), out.handle), 'f32') : g;
+    const byBias = needBias ? new Tensor(native.sum(dy.handle, [0, 1, 2], false), 'f32') : null;
+    // By the weight first: the image is not needed any more when memory for its gradient is taken.
+    const byWeight = needWeight
+      ? new Tensor(native.conv2dByWeight(dy.handle, image.handle, weightShape, ...moves, algorithm), 'f32')
+      : null;
+    const byX = needX
+      ? new Tensor(native.conv2dByInput(dy.handle, kernels.handle, xShape, ...moves, algorithm), 'f32')
+      : null;
+    return [byX, byWeight, byBias];
   });
 }

@@ -160,7 +160,7 @@ export function reciprocal(x: Tensor): Tensor {
 
 /** max(0, x) (Nair and Hinton, 2010); the gradient at 0 is 0. */
 export function relu(x: Tensor): Tensor {
-  return ofOutput('relu', x, (g, y) => new Tensor(native.reluBackward(g.handle, y.handle), 'f32'));
+  return ofOutput('relu', x, (g, y) => new Tensor(native.reluBackward(g.giveUp(), y.handle), 'f32'));
 }
 
 /** 1/(1 + e⁻ˣ) */

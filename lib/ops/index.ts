@@ -1,3 +1,4 @@
+export * from './adaptivePool.js';
 export * from './conv.js';
 export * from './creation.js';
 export * from './elementwise.js';

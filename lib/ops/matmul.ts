@@ -59,13 +59,13 @@ export function linear(
   const xShape = x.shape;
   const saved = relu ? ([x, weight, y] as const) : ([x, weight] as const);
   return record('linear', y, inputs, saved, (g, [input, w, out], [needX, needWeight, needBias]) => {
-    const dy = out ? new Tensor(native.reluBackward(g.handle, out.handle), 'f32') : g;
+    const dy = out ? new Tensor(native.reluBackward(g.giveUp(), out.handle), 'f32') : g;
     const leading = Array.from({ length: dy.rank - 1 }, (_, axis) => axis);
-    return [
-      needX ? new Tensor(native.reshape(product(rows(dy), w, false, true).handle, xShape), 'f32') : null,
-      needWeight ? product(rows(input), rows(dy), true, false) : null,
-      needBias ? new Tensor(native.sum(dy.handle, leading, false), 'f32') : null,
-    ];
+    const byBias = needBias ? new Tensor(native.sum(dy.handle, leading, false), 'f32') : null;
+    // By the weight first: the input is not needed any more when memory for its gradient is taken.
+    const byWeight = needWeight ? product(rows(input), rows(dy), true, false) : null;
+    const byX = needX ? new Tensor(native.reshape(product(rows(dy), w, false, true).handle, xShape), 'f32') : null;
+    return [byX, byWeight, byBias];
   });
 }
 

@@ -80,6 +80,22 @@ std::vector<Tensor> Call::tensors(size_t index, const char* argument) const {
   return list;
 }
 
+Tensor Call::taken(size_t index, const char* argument) const {
+  Tensor given = tensor(index, argument);
+  environment_.release(handle(index, argument));
+  return given;
+}
+
+std::vector<Tensor> Call::allTaken(size_t index, const char* argument) const {
+  std::vector<Tensor> list = tensors(index, argument);
+  const auto array = info_[index].As<Napi::Array>();
+  for (uint32_t i = 0; i < list.size(); ++i) {
+    const Napi::Value item = array[i];
+    if (item.IsNumber()) environment_.release(item.As<Napi::Number>().DoubleValue());
+  }
+  return list;
+}
+
 int64_t Call::whole(const Napi::Value& value, const std::string& what, int64_t least, int64_t most) const {
   const std::string range = "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
   if (!value.IsNumber()) throw TypeError(what + " is " + given(value) + ", wants " + range);

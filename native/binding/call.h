@@ -31,6 +31,9 @@ class Call {
   /// No tensor where JavaScript gives null.
   Tensor tensorOrNull(size_t index, const char* argument) const;
   std::vector<Tensor> tensors(size_t index, const char* argument) const;
+  /// The same, where JavaScript gives them up: the handles are disposed.
+  Tensor taken(size_t index, const char* argument) const;
+  std::vector<Tensor> allTaken(size_t index, const char* argument) const;
   /// A whole number in [least, most].
   int64_t integer(size_t index, const char* argument, int64_t least, int64_t most) const;
   int size(size_t index, const char* argument) const {

@@ -41,7 +41,12 @@ Export exports[] = {
     {"pow", two<BinaryFunction::pow>},
     {"maximum", two<BinaryFunction::maximum>},
     {"minimum", two<BinaryFunction::minimum>},
-    {"reluBackward", two<BinaryFunction::reluGradient>},
+    {"reluBackward",
+     [](Call& call) {
+       Tensor output = call.tensor(1, "output");
+       return call.give(reluBackward(call.stream(), call.taken(0, "gradient"), std::move(output)));
+     }},
+    {"addUp", [](Call& call) { return call.give(addUp(call.stream(), call.allTaken(0, "inputs"))); }},
     {"equal", comparing<Comparison::equal>},
     {"notEqual", comparing<Comparison::notEqual>},
     {"less", comparing<Comparison::less>},

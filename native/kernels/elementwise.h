@@ -48,6 +48,16 @@ struct Binary {
   void run() const;
 };
 
+/// y[i] = ((x[0][i] + x[1][i]) + …) + x[count − 1][i]; y may be one of them.
+struct AddUp {
+  const float* const* x;
+  int64_t count;
+  float* y;
+  int64_t from, to;
+  template <class Vec>
+  void run() const;
+};
+
 /// The same for i32; division and powers have no whole results and are refused before.
 struct BinaryInt {
   BinaryFunction function;
@@ -171,6 +181,18 @@ void Binary::run() const {
 }
 
 template <class Vec>
+void AddUp::run() const {
+  const float* const* const inputs = x;
+  const int64_t first = from, last = count;
+  float* const out = y + from;
+  forVectors<Vec>(to - from, [=](int64_t i, auto load, auto store) {
+    Vec sum = load(inputs[0] + first + i);
+    for (int64_t k = 1; k < last; ++k) sum = sum + load(inputs[k] + first + i);
+    store(out + i, sum);
+  });
+}
+
+template <class Vec>
 void BinaryInt::run() const {
   const auto map = [this](const auto& f) {
     for (int64_t r = 0; r < rows; ++r) {
@@ -241,6 +263,7 @@ void Select::run() const {
 
 template void Unary::run<STRIATE_VEC>() const;
 template void Binary::run<STRIATE_VEC>() const;
+template void AddUp::run<STRIATE_VEC>() const;
 template void BinaryInt::run<STRIATE_VEC>() const;
 template void Compare<float>::run<STRIATE_VEC>() const;
 template void Compare<int32_t>::run<STRIATE_VEC>() const;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "kernels/elementwise.h"
 #include "ops/operation.h"
@@ -128,6 +130,61 @@ inline Tensor binary(Stream& stream, const char* operation, BinaryFunction funct
       }
     });
   });
+  return y;
+}
+
+/// Where the output of a ReLU is positive the gradient, else 0; in place where nothing else holds the
+/// gradient.
+inline Tensor reluBackward(Stream& stream, Tensor gradient, Tensor output) {
+  const char* operation = "reluBackward";
+  requireType(operation, "gradient", gradient, DType::f32);
+  requireType(operation, "output", output, DType::f32);
+  requireShape(operation, "gradient", gradient, output.shape);
+  Tensor dx(operation, gradient.shape, DType::f32);
+  Command command{};
+  command.operation = operation;
+  command.reads = {gradient.storage, output.storage};
+  command.writes = {dx.storage};
+  command.inPlace = true;
+  command.run = [gradient = std::move(gradient), output = std::move(output), dx] {
+    parallelRanges(dx.elements(), elementGrain, [&](int64_t from, int64_t to) {
+      dispatch(Binary{BinaryFunction::reluGradient,
+                      gradient.f32() + from,
+                      output.f32() + from,
+                      dx.f32() + from,
+                      1,
+                      to - from,
+                      {0, 1},
+                      {0, 1}});
+    });
+  };
+  stream.enqueue(std::move(command));
+  return dx;
+}
+
+/// The sum of tensors of one shape, from the first to the last; in the place of one that nothing else holds.
+inline Tensor addUp(Stream& stream, std::vector<Tensor> inputs) {
+  const char* operation = "addUp";
+  if (inputs.empty()) throw RangeError("addUp: inputs is empty, wants at least one tensor");
+  Command command{};
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const std::string name = "inputs[" + std::to_string(i) + "]";
+    requireType(operation, name.c_str(), inputs[i], DType::f32);
+    requireShape(operation, name.c_str(), inputs[i], inputs.front().shape);
+    command.reads.push_back(inputs[i].storage);
+  }
+  Tensor y(operation, inputs.front().shape, DType::f32);
+  command.operation = operation;
+  command.writes = {y.storage};
+  command.inPlace = true;
+  command.run = [inputs = std::move(inputs), y] {
+    std::vector<const float*> data;
+    for (const Tensor& x : inputs) data.push_back(x.f32());
+    const auto count = static_cast<int64_t>(data.size());
+    parallelRanges(y.elements(), elementGrain,
+                   [&](int64_t from, int64_t to) { dispatch(AddUp{data.data(), count, y.f32(), from, to}); });
+  };
+  stream.enqueue(std::move(command));
   return y;
 }
 

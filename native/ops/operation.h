@@ -55,6 +55,16 @@ inline std::vector<std::shared_ptr<Storage>> storages(std::initializer_list<Tens
   return list;
 }
 
+/// "[8, 32, 32, 3] [3, 3, 3, 16] → [8, 30, 30, 16]", for a profile.
+inline std::string describeShapes(std::initializer_list<Tensor> reads, std::initializer_list<Tensor> writes) {
+  std::string text;
+  for (const Tensor& t : reads)
+    if (t) text.append(t.shape.text()).append(" ");
+  text.append("→");
+  for (const Tensor& t : writes) text.append(" ").append(t.shape.text());
+  return text;
+}
+
 /// Puts `run` on the queue, to be called when `reads` are there and memory for `writes` is taken.
 template <class Run>
 void submit(Stream& stream, const char* operation, std::initializer_list<Tensor> reads,
@@ -64,6 +74,7 @@ void submit(Stream& stream, const char* operation, std::initializer_list<Tensor>
   command.reads = storages(reads);
   command.writes = storages(writes);
   command.run = std::move(run);
+  if (stream.profiling()) command.detail = describeShapes(reads, writes);
   stream.enqueue(std::move(command));
 }
 

@@ -48,6 +48,16 @@ void fail(Command& command, const std::string& error) {
   }
 }
 
+/// Who holds what is read counts down alone: those that could hold it anew do not.
+void takeOverInput(const Command& command) {
+  Storage& result = *command.writes.front();
+  for (const auto& storage : command.reads) {
+    if (storage.use_count() != 2 || storage->bytes() != result.bytes()) continue;
+    result.takeOver(*storage);
+    return;
+  }
+}
+
 void execute(Command& command) {
   if (const std::string* error = failedInput(command)) {
     if (command.failed) command.stream->forget(command.lane, *error);  // this read tells it
@@ -58,6 +68,7 @@ void execute(Command& command) {
       return fail(command, error);
   }
   try {
+    if (command.inPlace) takeOverInput(command);
     for (const auto& storage : command.writes)
       if (!storage->data()) storage->allocate();
     command.run();
@@ -67,6 +78,17 @@ void execute(Command& command) {
     return fail(command, std::string(command.operation) + ": " + error.what());
   }
   for (const auto& storage : command.writes) storage->succeed();
+}
+
+void executeProfiled(Command& command) {
+  const int64_t start = command.profile->now();
+  execute(command);
+  const int64_t end = command.profile->now();
+  // A profile is no reason for a training run to fail: where memory ends, so does the record.
+  try {
+    command.profile->add({command.operation, std::move(command.detail), start, end});
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 class Queue {
@@ -114,7 +136,11 @@ class Queue {
   void work() {
     for (;;) {
       Command command = next();
-      execute(command);
+      if (command.profile) {
+        executeProfiled(command);
+      } else {
+        execute(command);
+      }
       // Memory goes back before the next command asks for some.
       command.run = nullptr;
       command.reads.clear();
@@ -178,12 +204,24 @@ void Stream::enqueue(Command command) {
   if (closed_) throw StateError(std::string(command.operation) + ": this environment has ended");
   command.lane = laneOf(command);
   command.stream = shared_from_this();
+  // What only marks a place in the queue is no work: whoever waits for it may ask before it is on record.
+  if (profile_ && !(command.reads.empty() && command.writes.empty())) command.profile = profile_;
   queue().push(std::move(command));
 }
 
 void Stream::close() {
   closed_ = true;
   queue().cancel(this);
+}
+
+void Stream::startProfile() {
+  if (profile_) throw StateError("startProfile: a profile is being taken");
+  profile_ = std::make_shared<Profile>();
+}
+
+std::vector<ProfileEntry> Stream::stopProfile() {
+  if (!profile_) throw StateError("stopProfile: no profile is being taken");
+  return std::exchange(profile_, nullptr)->take();
 }
 
 Lane Stream::laneOf(const Command& command) const {

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/profile.h"
 #include "runtime/tensor.h"
 
 namespace striate {
@@ -27,6 +28,9 @@ struct Command {
   /// whose failure leaves that as it was and is told at the stream's next read in the same lane.
   std::vector<std::shared_ptr<Storage>> writes;
   std::function<void()> run;
+  /// Whether run() may find its first result where one of its inputs is, as large: one that is held by
+  /// nothing but `reads` and `run`, each once.
+  bool inPlace = false;
   /// Where this is a read: who hears of a failure.
   std::function<void(const std::string& error)> failed;
   /// Memory that waits in the queue for this command (a copy of JavaScript's data).
@@ -34,6 +38,9 @@ struct Command {
 
   Lane lane = Lane::ordinary;
   std::shared_ptr<Stream> stream;
+  /// Where the stream is being profiled.
+  std::shared_ptr<Profile> profile{};
+  std::string detail{};
 };
 
 /// One environment's end of the queue. Used from that environment's thread.
@@ -46,6 +53,13 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void close();
 
   void setLane(Lane lane) { lane_ = lane; }
+
+  // Profiling: of commands enqueued from the start to the stop.
+  bool profiling() const { return profile_ != nullptr; }
+  /// Throws StateError where a profile is being taken.
+  void startProfile();
+  /// What has run since the start. Throws StateError where no profile is being taken.
+  std::vector<ProfileEntry> stopProfile();
 
   // The compute thread's side.
   /// An update that failed is told at the next read in its lane.
@@ -61,6 +75,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   Lane lane_ = Lane::ordinary;
   bool closed_ = false;
   std::string errors_[2];  // by lane
+  std::shared_ptr<Profile> profile_;
 };
 
 /// Commands that wait or run, of all streams.

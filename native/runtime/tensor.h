@@ -31,16 +31,26 @@ class Storage {
   explicit Storage(int64_t bytes) : bytes_(bytes) {}
 
   int64_t bytes() const { return bytes_; }
-  void* data() const { return block_.data(); }
+  void* data() const { return data_; }
 
   State state() const { return state_.load(std::memory_order_acquire); }
   /// Why the producing command failed; meaningful in State::failed.
   const std::string& error() const { return error_; }
 
-  void allocate() { block_ = Block::take(bytes_); }
+  void allocate() {
+    block_ = Block::take(bytes_);
+    data_ = block_.data();
+  }
+  /// Takes over the memory of another storage, as large as this one and held by nobody but the command that
+  /// runs: that one may still read it there.
+  void takeOver(Storage& other) {
+    block_ = std::move(other.block_);
+    data_ = other.data_;
+  }
   void succeed() { state_.store(State::ready, std::memory_order_release); }
   void fail(std::string error) {
     block_ = Block();
+    data_ = nullptr;
     error_ = std::move(error);
     state_.store(State::failed, std::memory_order_release);
   }
@@ -54,6 +64,7 @@ class Storage {
  private:
   const int64_t bytes_;
   Block block_;
+  void* data_ = nullptr;
   std::string error_;
   std::atomic<State> state_{State::pending};
 };

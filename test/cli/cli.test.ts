@@ -1,36 +1,16 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cpuInfo, data } from '../../lib/index.js';
-import { packageRoot } from '../../lib/native.js';
+import { lastLine, striate } from './striate.js';
 
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'striate-'));
 });
 afterAll(() => rm(folder, { recursive: true }));
-
-interface Result {
-  code: number | null;
-  out: string;
-  err: string;
-}
-
-function striate(args: string[], env: Record<string, string> = {}): Promise<Result> {
-  const main = join(packageRoot, 'dist', 'cli', 'main.js');
-  const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...env } });
-  const result: Result = { code: null, out: '', err: '' };
-  child.stdout.on('data', (chunk: Buffer) => (result.out += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (result.err += chunk.toString()));
-  return new Promise((resolve) => child.on('close', (code) => resolve({ ...result, code })));
-}
-
-function lastLine(text: string): unknown {
-  return JSON.parse(text.trimEnd().split('\n').at(-1) ?? '');
-}
 
 describe('striate info', () => {
   test('tells the instruction set in use, and STRIATE_ISA forces one', async () => {
@@ -135,25 +115,6 @@ describe('striate train, eval, predict', () => {
       expect(err).toMatch(message);
       expect(err).not.toContain('    at ');
     }
-  });
-});
-
-describe('striate bench', () => {
-  test('times the training step', async () => {
-    const { out } = await striate([
-      'bench',
-      'train',
-      '--models',
-      'lenet5',
-      '--threads',
-      '2',
-      '--seconds',
-      '0.2',
-      '--json',
-    ]);
-    const row = lastLine(out) as Record<string, number>;
-    expect(row).toMatchObject({ model: 'lenet5', batch: 128, threads: 2 });
-    expect(row.stepMs).toBeGreaterThan(row.inferMs ?? NaN);
   });
 });
 

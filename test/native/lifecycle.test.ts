@@ -7,7 +7,7 @@ async function lifecycle(way: string, args: readonly (string | number)[] = [], o
 }
 
 describe('a Worker that is terminated', () => {
-  it.each(['training', 'ahead', 'blocked', 'reads', 'failures'])('while it is at "%s"', async (kind) => {
+  it.each(['training', 'profiling', 'ahead', 'blocked', 'reads', 'failures'])('while it is at "%s"', async (kind) => {
     const times = slow ? 3 : kind === 'training' ? 25 : 10;
     expect(await lifecycle('terminate', [kind, times])).toMatchObject({
       status: 0,

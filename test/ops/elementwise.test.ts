@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { Handle } from '../../binding.js';
+import { native } from '../../lib/native.js';
 import * as ops from '../../lib/ops/index.js';
-import { Tensor, type Shape } from '../../lib/tensor.js';
+import { synchronize, Tensor, type Shape } from '../../lib/tensor.js';
 import { expectClose, expectGradients, expectSameBits, f32, i32, noise, noisy, volume } from '../check.js';
 
 /** Sizes around whole vectors of every width, and beyond one piece of work. */
@@ -284,5 +286,82 @@ describe('refused', () => {
   ];
   test.each(wrong)('%s', (_, call, message) => {
     expect(call).toThrow(message);
+  });
+});
+
+describe('in place of an input', () => {
+  /** The result, for which so many bytes are taken. */
+  const takes = async (work: () => Handle, expected: number) => {
+    await synchronize();
+    native.resetPeak();
+    const before = native.memory().liveBytes;
+    const y = new Tensor(work(), 'f32');
+    await synchronize();
+    expect(native.memory().peakBytes - before).toBe(expected);
+    return y;
+  };
+  const same = (a: Float32Array, b: Float32Array) =>
+    expect(Buffer.compare(Buffer.from(a.buffer), Buffer.from(b.buffer))).toBe(0);
+  const n = 16 * 1024;
+  const bytes = 4 * n;
+
+  test('reluBackward takes no memory where nothing else holds the gradient', async () => {
+    const [g, out] = [noise(n, 1), noise(n, 2)];
+    const wanted = g.map((v, i) => (out[i]! > 0 ? v : 0));
+    const output = f32(out, [n]);
+    const [mine, shared] = [f32(g, [n]), f32(g, [n])];
+    const view = shared.detach();
+    const inPlace = await takes(() => native.reluBackward(mine.giveUp(), output.handle), 0);
+    same(await inPlace.data(), wanted);
+    const apart = await takes(() => native.reluBackward(shared.giveUp(), output.handle), bytes);
+    same(await apart.data(), wanted);
+    same(await view.data(), g);
+    same(await output.data(), out);
+    expect([mine.disposed, mine.shape]).toEqual([true, [n]]);
+    expect(() => native.data(mine.handle)).toThrow(/data: tensor has been disposed/);
+  });
+
+  test.each([1, 2, 3, 4, 5, 9])('addUp of %i', async (count) => {
+    const values = Array.from({ length: count }, (_, k) => noise(n, k));
+    const wanted = values.reduce((sum, v) => sum.map((u, i) => Math.fround(u + v[i]!)));
+    // Whichever of them can be written to.
+    for (let free = 0; free < count; free++) {
+      const inputs = values.map((v) => f32(v, [n]));
+      const views = inputs.filter((_, i) => i !== free).map((x) => x.detach());
+      const sum = await takes(() => native.addUp(inputs.map((x) => x.giveUp())), 0);
+      same(await sum.data(), wanted);
+      const others = values.filter((_, i) => i !== free);
+      for (const [i, view] of views.entries()) same(await view.data(), others[i]!);
+    }
+    const inputs = values.map((v) => f32(v, [n]));
+    const views = inputs.map((x) => x.detach());
+    const sum = await takes(() => native.addUp(inputs.map((x) => x.giveUp())), bytes);
+    same(await sum.data(), wanted);
+    for (const [i, view] of views.entries()) same(await view.data(), values[i]!);
+  });
+
+  test.each(sizes)('addUp of %i elements', async (size) => {
+    const values = [1, 2, 3].map((seed) => noise(size, seed));
+    const wanted = values.reduce((sum, v) => sum.map((u, i) => Math.fround(u + v[i]!)));
+    const sum = new Tensor(native.addUp(values.map((v) => f32(v, [size]).giveUp())), 'f32');
+    same(await sum.data(), wanted);
+  });
+
+  test('addUp of one tensor twice leaves it alone', async () => {
+    const x = f32([1, 2], [2]);
+    const view = x.detach();
+    const sum = new Tensor(native.addUp([x.handle, view.handle]), 'f32');
+    expect([...(await sum.data())]).toEqual([2, 4]);
+    const y = f32([3], [1]);
+    expect([...(await native.data(native.addUp([y.handle, y.handle])))]).toEqual([6]);
+  });
+
+  test('refused', () => {
+    expect(() => native.addUp([])).toThrow('addUp: inputs is empty');
+    expect(() => native.addUp([noisy([2]).handle, noisy([3]).handle])).toThrow(/inputs\[1\] has shape \[3\]/);
+    expect(() => native.addUp([i32([1], [1]).handle])).toThrow(/inputs\[0\] is i32/);
+    expect(() => native.reluBackward(noisy([2]).handle, noisy([1]).handle)).toThrow(
+      /gradient has shape \[2\], wants \[1\]/,
+    );
   });
 });

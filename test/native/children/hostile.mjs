@@ -371,12 +371,22 @@ const recipes = {
       },
     ]),
   ),
-  ...Object.fromEntries(['div', 'pow', 'reluBackward'].map((name) => [name, pair(() => 'f32')])),
+  ...Object.fromEntries(['div', 'pow'].map((name) => [name, pair(() => 'f32')])),
+  reluBackward(m) {
+    const shape = m.shape();
+    return [m.tensor('f32', shape), m.tensor('f32', shape)];
+  },
+  addUp(m) {
+    const shape = m.shape();
+    const list = m.list(m.int(1, 5), () => m.tensor('f32', shape));
+    return [m.flag() ? list : [...list, list[0]]];
+  },
   full: (m) => [m.shape(), m.int(0, 255), m.pick(dtypes)],
   arange: (m) => [m.int(-5, 5), m.int(0, 100), m.pick([1, 2, 3]), m.pick(['f32', 'i32', 'f32', 'u8'])],
   oneHot: (m) => [m.tensor('i32', m.shape(), m.int(1, 5)), m.int(3, 6)],
   uniform: (m) => [m.shape(), m.int(-9, 0), m.int(0, 9), ...seeds(m)],
   normal: (m) => [m.shape(), m.int(-9, 9), m.int(0, 9), ...seeds(m)],
+  measurePeak: (m) => [m.int(1, 3), m.int(1, 1000)],
   permutation: (m) => [m.int(0, 5000), ...seeds(m)],
   dropout: (m) => [m.tensor(), m.pick([0, 0.5, 1, 0.1]), m.flag(), ...seeds(m)],
   philox: (m) => [m.list(4, () => m.int(0, 99)), m.list(2, () => m.int(0, 99))],
@@ -506,6 +516,19 @@ const recipes = {
     const w = { ...withChannels(m), dilation: [1, 1] };
     const out = [w.images, ...w.out, w.channels];
     return [m.tensor('f32', out), [w.images, w.height, w.width, w.channels], w.kernel, w.stride, w.padding, m.flag()];
+  },
+  adaptiveAvgPool2d: (m) => [pooled(m, withChannels(m)), [m.int(1, 9), m.int(1, 9)]],
+  adaptiveAvgPool2dBackward(m) {
+    const w = withChannels(m);
+    const shape = [w.images, w.height, w.width, w.channels];
+    return [m.tensor('f32', [w.images, m.int(1, 9), m.int(1, 9), w.channels]), shape];
+  },
+  adaptiveMaxPool2d: (m) => [pooled(m, withChannels(m)), [m.int(1, 9), m.int(1, 9)]],
+  adaptiveMaxPool2dBackward(m) {
+    const w = withChannels(m);
+    const out = [w.images, m.int(1, 9), m.int(1, 9), w.channels];
+    const places = m.tensor('i32', out, m.pick([1, 9, 2 ** 31]));
+    return [m.tensor('f32', out), places, [w.images, w.height, w.width, w.channels]];
   },
   batchNorm(m) {
     const { shape, channels, optional } = norm(m);

@@ -61,6 +61,17 @@ const ways = {
     console.log(await start({ way: 'exit' }).exit);
   },
 
+  /** Two Workers profile their own sums while this thread profiles its products. */
+  async profiles() {
+    const { profile, matmul, ones } = await import('./operations.mjs');
+    const workers = [3, 4].map((size) => start({ way: 'profiled', size, count: 2000 }));
+    const x = ones([8, 8]);
+    const entries = await profile(async () => {
+      for (let i = 0; i < 500; i++) matmul(x, x).dispose();
+      for (const { message } of workers) console.log(await message);
+    });
+    console.log([...new Set(entries.map(({ operation }) => operation)), entries.length].join());
+  },
   async twoWorkers(count) {
     const steps = Number(count);
     const { digest } = await import('./training.mjs');

@@ -1,2 +1,2 @@
-export { ops, express, ones, full, randn, synchronize, memory } from '../../../dist/index.js';
+export { ops, express, ones, full, randn, synchronize, memory, profile } from '../../../dist/index.js';
 export { add, matmul } from '../../../dist/ops/index.js';

@@ -1,7 +1,7 @@
 // A Worker that works in the way its workerData name, for others to disturb.
 import process from 'node:process';
 import { parentPort, workerData } from 'node:worker_threads';
-import { add, express, ones, synchronize } from './operations.mjs';
+import { add, express, ones, profile, synchronize } from './operations.mjs';
 import { digest, steps } from './training.mjs';
 
 const going = () => parentPort.postMessage('going');
@@ -20,6 +20,18 @@ const ways = {
     going();
     const all = steps(1);
     while (!all.next().done);
+  },
+  /** Trains under a profile that never ends. */
+  async profiling() {
+    await profile(() => ways.training());
+  },
+  /** Profiles so many sums of its own, and tells what was on record. */
+  async profiled() {
+    const x = ones([workerData.size]);
+    const entries = await profile(() => {
+      for (let i = 0; i < workerData.count; i++) add(x, x).dispose();
+    });
+    parentPort.postMessage([...new Set(entries.map(({ detail }) => detail)), entries.length].join());
   },
   /** Blocks in a read, again and again. */
   blocked() {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { models, randn } from '../lib/index.js';
+import { models, randn } from '../../lib/index.js';
 
 test('LeNet-5 has the published number of parameters, and takes 28×28 and 32×32', () => {
   const count = models

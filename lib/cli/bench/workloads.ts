@@ -1,0 +1,69 @@
+import { backward, noGrad } from '../../autograd.js';
+import { crossEntropy } from '../../loss/index.js';
+import { lenet5 } from '../../models/index.js';
+import type { Module } from '../../nn/module.js';
+import { randn, setSeed, tensor } from '../../ops/creation.js';
+import { SGD } from '../../optim/index.js';
+import { scope, type Tensor } from '../../tensor.js';
+
+interface Workload {
+  model: () => Module;
+  batch: number;
+  /** Height and width of the images. */
+  side: number;
+  channels: number;
+  classes: number;
+}
+
+/** The networks that are timed; those that `striate train` knows are in ../network.ts. */
+export const workloads: Readonly<Record<string, Workload>> = {
+  lenet5: { model: () => lenet5(), batch: 128, side: 28, channels: 1, classes: 10 },
+};
+
+export const workloadNames = Object.keys(workloads);
+
+/** A network with a batch, ready to be trained or asked. */
+export class WorkloadRun {
+  readonly name: string;
+  readonly batch: number;
+  readonly #model: Module;
+  readonly #x: Tensor;
+  readonly #labels: Tensor<'i32'>;
+  readonly #optimizer: SGD;
+
+  constructor(name: string) {
+    const { model, batch, side, channels, classes } = workloads[name]!;
+    setSeed(0);
+    this.name = name;
+    this.batch = batch;
+    this.#model = model();
+    this.#x = randn([batch, side, side, channels]);
+    this.#labels = tensor(Int32Array.from({ length: batch }, (_, i) => (i * 7) % classes));
+    this.#optimizer = new SGD(this.#model.parameters(), { lr: 0.01, momentum: 0.9, weightDecay: 1e-4 });
+  }
+
+  /** Forward, cross-entropy, backward, SGD with momentum. */
+  step(): void {
+    scope(() => {
+      this.#optimizer.zeroGrad();
+      backward(crossEntropy(this.#model.forward(this.#x), this.#labels));
+      this.#optimizer.step();
+    });
+  }
+
+  /** After eval(). */
+  infer(): void {
+    noGrad(() => scope(() => void this.#model.forward(this.#x)));
+  }
+
+  eval(): void {
+    this.#model.eval();
+  }
+
+  [Symbol.dispose](): void {
+    this.#optimizer.dispose();
+    this.#model.dispose();
+    this.#x.dispose();
+    this.#labels.dispose();
+  }
+}

@@ -1,0 +1,38 @@
+import * as nn from '../nn/index.js';
+import type { ModelOptions } from './options.js';
+
+/**
+ * AlexNet (Krizhevsky, 2014, "One weird trick for parallelizing convolutional neural networks"), without its local
+ * response normalization, as PyTorch has it: images [N, H, W, channels], of 224×224 and from 63×63 on, to scores
+ * [N, classes]. 61,100,840 parameters.
+ */
+export function alexnet({ classes = 1000, channels = 3 }: ModelOptions = {}): nn.Sequential {
+  return new nn.Sequential({
+    features: new nn.Sequential(
+      new nn.Conv2d(channels, 64, 11, { stride: 4, padding: 2 }),
+      new nn.ReLU(),
+      new nn.MaxPool2d(3, { stride: 2 }),
+      new nn.Conv2d(64, 192, 5, { padding: 2 }),
+      new nn.ReLU(),
+      new nn.MaxPool2d(3, { stride: 2 }),
+      new nn.Conv2d(192, 384, 3, { padding: 1 }),
+      new nn.ReLU(),
+      new nn.Conv2d(384, 256, 3, { padding: 1 }),
+      new nn.ReLU(),
+      new nn.Conv2d(256, 256, 3, { padding: 1 }),
+      new nn.ReLU(),
+      new nn.MaxPool2d(3, { stride: 2 }),
+    ),
+    avgpool: new nn.AdaptiveAvgPool2d(6),
+    flatten: new nn.Flatten(),
+    classifier: new nn.Sequential(
+      new nn.Dropout(),
+      new nn.Linear(256 * 6 * 6, 4096),
+      new nn.ReLU(),
+      new nn.Dropout(),
+      new nn.Linear(4096, 4096),
+      new nn.ReLU(),
+      new nn.Linear(4096, classes),
+    ),
+  });
+}

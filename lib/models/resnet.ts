@@ -1,0 +1,136 @@
+import * as nn from '../nn/index.js';
+import type { Tensor } from '../tensor.js';
+import type { ModelOptions } from './options.js';
+
+export interface ResNetOptions extends ModelOptions {
+  /**
+   * For images of some 32×32, as those of CIFAR: the first convolution is 3×3 with stride 1, and no pooling follows.
+   * Default: false.
+   */
+  smallImages?: boolean;
+}
+
+/** What a block adds its body to, where that has another shape than the block's input: a 1×1 convolution. */
+function shortcut(inputs: number, outputs: number, stride: number): nn.Sequential | null {
+  if (inputs === outputs && stride === 1) return null;
+  return new nn.Sequential(
+    new nn.Conv2d(inputs, outputs, 1, { stride, bias: false }),
+    new nn.BatchNorm2d(outputs),
+  );
+}
+
+/** Two 3×3 convolutions beside a shortcut: the block of ResNet-18 and 34. */
+export class BasicBlock extends nn.Module {
+  static readonly expansion = 1;
+  readonly conv1: nn.Conv2d;
+  readonly bn1: nn.BatchNorm2d;
+  readonly conv2: nn.Conv2d;
+  readonly bn2: nn.BatchNorm2d;
+  readonly downsample: nn.Sequential | null;
+
+  constructor(inputs: number, width: number, stride = 1) {
+    super();
+    this.conv1 = new nn.Conv2d(inputs, width, 3, { stride, padding: 1, bias: false });
+    this.bn1 = new nn.BatchNorm2d(width);
+    this.conv2 = new nn.Conv2d(width, width, 3, { padding: 1, bias: false });
+    this.bn2 = new nn.BatchNorm2d(width);
+    this.downsample = shortcut(inputs, width, stride);
+  }
+
+  override forward(x: Tensor): Tensor {
+    using a = this.conv1.forward(x);
+    using b = this.bn1.forwardRelu(a);
+    using c = this.conv2.forward(b);
+    using projected = this.downsample?.forward(x);
+    return this.bn2.forwardAddRelu(c, projected ?? x);
+  }
+}
+
+/**
+ * A 1×1 convolution that narrows, a 3×3, and a 1×1 that widens, beside a shortcut: the block of ResNet-50. The stride is
+ * that of the 3×3.
+ */
+export class Bottleneck extends nn.Module {
+  static readonly expansion = 4;
+  readonly conv1: nn.Conv2d;
+  readonly bn1: nn.BatchNorm2d;
+  readonly conv2: nn.Conv2d;
+  readonly bn2: nn.BatchNorm2d;
+  readonly conv3: nn.Conv2d;
+  readonly bn3: nn.BatchNorm2d;
+  readonly downsample: nn.Sequential | null;
+
+  constructor(inputs: number, width: number, stride = 1) {
+    super();
+    const outputs = width * Bottleneck.expansion;
+    this.conv1 = new nn.Conv2d(inputs, width, 1, { bias: false });
+    this.bn1 = new nn.BatchNorm2d(width);
+    this.conv2 = new nn.Conv2d(width, width, 3, { stride, padding: 1, bias: false });
+    this.bn2 = new nn.BatchNorm2d(width);
+    this.conv3 = new nn.Conv2d(width, outputs, 1, { bias: false });
+    this.bn3 = new nn.BatchNorm2d(outputs);
+    this.downsample = shortcut(inputs, outputs, stride);
+  }
+
+  override forward(x: Tensor): Tensor {
+    using a = this.conv1.forward(x);
+    using b = this.bn1.forwardRelu(a);
+    using c = this.conv2.forward(b);
+    using d = this.bn2.forwardRelu(c);
+    using e = this.conv3.forward(d);
+    using projected = this.downsample?.forward(x);
+    return this.bn3.forwardAddRelu(e, projected ?? x);
+  }
+}
+
+type Block = typeof BasicBlock | typeof Bottleneck;
+
+/** ResNet with `depths` blocks in its four stages. */
+function resnet(
+  Block: Block,
+  depths: readonly number[],
+  { classes = 1000, channels = 3, smallImages = false }: ResNetOptions,
+): nn.Sequential {
+  let inputs = 64;
+  const stage = (depth: number, i: number): [string, nn.Sequential] => {
+    const width = 64 << i;
+    const blocks = Array.from({ length: depth }, (_, j) => {
+      const block = new Block(inputs, width, i > 0 && j === 0 ? 2 : 1);
+      inputs = width * Block.expansion;
+      return block;
+    });
+    return [`layer${i + 1}`, new nn.Sequential(...blocks)];
+  };
+  const [kernel, move] = smallImages ? [3, { padding: 1 }] : [7, { stride: 2, padding: 3 }];
+  return new nn.Sequential({
+    conv1: new nn.Conv2d(channels, 64, kernel, { ...move, bias: false }),
+    bn1: new nn.BatchNorm2d(64),
+    relu: new nn.ReLU(),
+    ...(smallImages ? {} : { maxpool: new nn.MaxPool2d(3, { stride: 2, padding: 1 }) }),
+    ...Object.fromEntries(depths.map(stage)),
+    avgpool: new nn.AdaptiveAvgPool2d(1),
+    flatten: new nn.Flatten(),
+    fc: new nn.Linear(inputs, classes),
+  });
+}
+
+/**
+ * ResNet-18 (He, Zhang, Ren and Sun, 2015): images [N, H, W, channels], of 224×224 and any other size, to scores
+ * [N, classes]. 11,689,512 parameters; 11,173,962 with small images and 10 classes.
+ */
+export function resnet18(options: ResNetOptions = {}): nn.Sequential {
+  return resnet(BasicBlock, [2, 2, 2, 2], options);
+}
+
+/** ResNet-34 (He, Zhang, Ren and Sun, 2015), as resnet18. 21,797,672 parameters. */
+export function resnet34(options: ResNetOptions = {}): nn.Sequential {
+  return resnet(BasicBlock, [3, 4, 6, 3], options);
+}
+
+/**
+ * ResNet-50 (He, Zhang, Ren and Sun, 2015), as resnet18, with the stride of its blocks in their 3×3 convolution.
+ * 25,557,032 parameters.
+ */
+export function resnet50(options: ResNetOptions = {}): nn.Sequential {
+  return resnet(Bottleneck, [3, 4, 6, 3], options);
+}
