@@ -1,11 +1,11 @@
-// How the others in JavaScript are timed: as striate bench times striate, by the median.
+// How the others in JavaScript are timed: as striate bench times a network, by the median of three at least.
 
 /** The median time of a call in milliseconds, after one that does not count. */
-export async function medianMs(work, seconds, least = 5) {
+export async function medianMs(work, seconds) {
   await work();
   const times = [];
   const start = performance.now();
-  while (times.length < least || performance.now() - start < seconds * 1000) {
+  while (times.length < 3 || performance.now() - start < seconds * 1000) {
     const before = performance.now();
     await work();
     times.push(performance.now() - before);

@@ -32,5 +32,5 @@ const work =
         await y.data();
         y.dispose();
       };
-const ms = await medianMs(work, Number(seconds), 3);
+const ms = await medianMs(work, Number(seconds));
 console.log(JSON.stringify({ model: 'lenet5', ms, residentBytes: process.resourceUsage().maxRSS * 1024 }));

@@ -136,8 +136,16 @@ void AdaptiveAvgPoolBackward::run() const {
   for (int64_t r = firstRow; r < firstRow + rows; ++r) {
     const float* gradients = dy + r / vertical.input * vertical.output * gradientRow;
     const auto above = windowsOf<Vec>(vertical, r % vertical.input);
+    Part<Vec> last(0, 0, 1);
     for (int64_t column = 0; column < horizontal.input; ++column, to += channels) {
       const auto beside = windowsOf<Vec>(horizontal, column);
+      // Most columns are in the same windows as the one before.
+      if (beside.from == last.from && beside.to == last.to) {
+        forVectors<Vec>(channels,
+                        [&](int64_t c, auto load, auto store) { store(to + c, load(to - channels + c)); });
+        continue;
+      }
+      last = beside;
       for (int64_t i = above.from; i < above.to; ++i) {
         const auto high = placesOf<Vec>(vertical, i);
         for (int64_t j = beside.from; j < beside.to; ++j) {
@@ -171,10 +179,16 @@ void AdaptiveMaxPool::run() const {
         for (int64_t column = wide.from; column < wide.to; ++column) {
           const int64_t here = row * width + column;
           const float* p = image + here * channels;
-          const bool first = row == high.from && column == wide.from;
+          if (row == high.from && column == wide.from) {
+            ::memcpy(best, p, static_cast<size_t>(channels) * sizeof(float));
+            for (int64_t c = 0; c < channels; ++c) place[c] = static_cast<int32_t>(here);
+            continue;
+          }
+          // No branches, so that GCC makes vectors of it.
           for (int64_t c = 0; c < channels; ++c) {
-            const bool larger = first || p[c] > best[c] || (p[c] != p[c] && best[c] == best[c]);
-            best[c] = larger ? p[c] : best[c];
+            const float v = p[c], most = best[c];
+            const bool larger = (v > most) | ((v != v) & (most == most));
+            best[c] = larger ? v : most;
             place[c] = larger ? static_cast<int32_t>(here) : place[c];
           }
         }

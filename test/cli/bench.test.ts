@@ -1,9 +1,12 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cpuInfo } from '../../lib/index.js';
 import { gigaOperations, layers, resultSide } from '../../lib/cli/bench/layers.js';
+import { packageRoot } from '../../lib/native.js';
 import { median } from '../../lib/cli/bench/timing.js';
 import { lastLine, lines, striate } from './striate.js';
 
@@ -169,6 +172,21 @@ test('text tables have a line for each row', async () => {
   expect(
     lastLine((await striate(['bench', 'infer', '--seconds', '0.02', '--models', 'lenet5', '--json'])).out),
   ).toMatchObject({ model: 'lenet5' });
+});
+
+test('bench:peers runs where no peer is installed', async () => {
+  const args = ['--conv', '--only', 'lenet-conv2', '--rounds', '2', '--seconds', '0.02', '--json'];
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    join(packageRoot, 'bench', 'peers.mjs'),
+    ...args,
+  ]);
+  const rows = (lines(stdout) as Row[]).filter(({ layer }) => layer !== undefined);
+  expect(rows.map(({ layer, pass }) => [layer, pass])).toEqual([
+    ['lenet-conv2', 'fwd'],
+    ['lenet-conv2', 'bwdData'],
+    ['lenet-conv2', 'bwdWeights'],
+  ]);
+  for (const row of rows) expectPositive(row, 'ms', 'share');
 });
 
 test('the median', () => {

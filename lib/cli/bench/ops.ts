@@ -23,6 +23,8 @@ interface Work {
   /** Bytes that must move at least, each operand once for each time that a pass has to see it. */
   bytes: number;
   run: () => Handle | readonly Handle[] | undefined;
+  /** Disposes what run() has left. */
+  done?: () => void;
 }
 
 export function opsCommand(): Command {
@@ -53,7 +55,7 @@ async function benchOps(options: BenchOptions & { only: string }): Promise<void>
       owned.push(handle);
       return handle;
     };
-    for (const { op, shape, bytes, run } of make(own)) {
+    for (const { op, shape, bytes, run, done } of make(own)) {
       if (!op.includes(options.only)) continue;
       const ms = await timeOperation(run, options.seconds);
       const gbs = bytes / ms / 1e6;
@@ -64,6 +66,7 @@ async function benchOps(options: BenchOptions & { only: string }): Promise<void>
         gbs: rounded(gbs),
         share: rounded(gbs / rates.copyGBs),
       });
+      done?.();
     }
     for (const handle of owned) native.dispose(handle);
   }
@@ -88,10 +91,21 @@ function constant(own: Own, shape: readonly number[], value: number): Handle {
 const families: readonly ((own: Own) => Work[])[] = [
   (own) => {
     const [a, b] = [noise(own, image), noise(own, image, 2)];
+    let gradient = noise(own, image, 3);
     return [
       { op: 'add', shape: image, bytes: 3 * size, run: () => native.add(a, b) },
       { op: 'relu', shape: image, bytes: 2 * size, run: () => native.relu(a) },
-      { op: 'reluBackward', shape: image, bytes: 3 * size, run: () => native.reluBackward(a, b) },
+      {
+        op: 'reluBackward',
+        shape: image,
+        bytes: 3 * size,
+        // In place, as in training: the gradient's handle goes, and the result's is the next gradient.
+        run: () => {
+          gradient = native.reluBackward(gradient, b);
+          return undefined;
+        },
+        done: () => native.dispose(gradient),
+      },
       {
         op: 'assign',
         shape: image,

@@ -2,8 +2,9 @@ import type { Handle } from '../../../binding.js';
 import { native } from '../../native.js';
 import { synchronize } from '../../tensor.js';
 
-/** Fewer measurements make no median. */
-const least = 5;
+/** Fewer measurements make no median; steps of a large network take seconds each. */
+const leastRuns = 5;
+const leastSteps = 3;
 /** A measurement lasts so many milliseconds at least, beside which the way there and back is nothing. */
 const wanted = 2;
 /** The queue holds 4096 commands; a caller who fills it is timed too. */
@@ -41,7 +42,8 @@ export async function timeOperation(
   const atOnce = Math.min(most, Math.max(1, Math.ceil(wanted / Math.max(once, 1e-3))));
   const times: number[] = [];
   const start = performance.now();
-  while (times.length < least || performance.now() - start < seconds * 1000) times.push(await run(atOnce));
+  while (times.length < leastRuns || performance.now() - start < seconds * 1000)
+    times.push(await run(atOnce));
   return median(times);
 }
 
@@ -56,7 +58,7 @@ export async function timeSteps(step: () => void, seconds: number): Promise<numb
   await synchronize();
   const start = performance.now();
   let last = start;
-  while (last - start < seconds * 1000 || times.length < least) {
+  while (last - start < seconds * 1000 || times.length < leastSteps) {
     step();
     pending.push(synchronize());
     if (pending.length < 2) continue;

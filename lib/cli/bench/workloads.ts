@@ -1,6 +1,6 @@
 import { backward, noGrad } from '../../autograd.js';
 import { crossEntropy } from '../../loss/index.js';
-import { lenet5 } from '../../models/index.js';
+import { alexnet, googlenet, lenet5, resnet18, resnet50, vgg16 } from '../../models/index.js';
 import type { Module } from '../../nn/module.js';
 import { randn, setSeed, tensor } from '../../ops/creation.js';
 import { SGD } from '../../optim/index.js';
@@ -15,9 +15,23 @@ interface Workload {
   classes: number;
 }
 
+const photos = { side: 224, channels: 3, classes: 1000 };
+
 /** The networks that are timed; those that `striate train` knows are in ../network.ts. */
 export const workloads: Readonly<Record<string, Workload>> = {
   lenet5: { model: () => lenet5(), batch: 128, side: 28, channels: 1, classes: 10 },
+  'resnet18-cifar': {
+    model: () => resnet18({ classes: 10, smallImages: true }),
+    batch: 128,
+    side: 32,
+    channels: 3,
+    classes: 10,
+  },
+  alexnet: { model: () => alexnet(), batch: 64, ...photos },
+  vgg16: { model: () => vgg16(), batch: 8, ...photos },
+  googlenet: { model: () => googlenet(), batch: 32, ...photos },
+  resnet18: { model: () => resnet18(), batch: 16, ...photos },
+  resnet50: { model: () => resnet50(), batch: 16, ...photos },
 };
 
 export const workloadNames = Object.keys(workloads);
