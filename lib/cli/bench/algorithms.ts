@@ -1,4 +1,4 @@
-import type { Binding, Handle } from '../../../binding.js';
+import type { Handle } from '../../../binding.js';
 import { native } from '../../native.js';
 import { randn } from '../../ops/creation.js';
 import type { Tensor } from '../../tensor.js';
@@ -7,30 +7,14 @@ import { resultSide, type Layer } from './layers.js';
 export const passes = ['fwd', 'bwdData', 'bwdWeights'] as const;
 export type Pass = (typeof passes)[number];
 
-export const algorithms = ['auto', 'direct', 'winograd2', 'winograd4', 'depthwise'] as const;
+export const algorithms = ['auto', 'direct', 'scatter', 'winograd2', 'winograd4'] as const;
 export type Algorithm = (typeof algorithms)[number];
 
-/** An algorithm that can run a pass, and the milliseconds that the cost model expects; none where there is no model. */
+/** An algorithm that can run a pass, and the milliseconds that the cost model expects. */
 export interface Candidate {
   algorithm: string;
-  milliseconds: number | null;
+  milliseconds: number;
 }
-
-interface Chooser {
-  conv2d(...args: [...Parameters<Binding['conv2d']>, algorithm: string]): Handle;
-  conv2dByInput(...args: [...Parameters<Binding['conv2dByInput']>, algorithm: string]): Handle;
-  conv2dByWeight(...args: [...Parameters<Binding['conv2dByWeight']>, algorithm: string]): Handle;
-  conv2dPlan?(
-    pass: 'forward' | 'byInput' | 'byWeight',
-    inputShape: readonly number[],
-    weightShape: readonly number[],
-    stride: readonly number[],
-    padding: readonly number[],
-    dilation: readonly number[],
-    groups: number,
-  ): { algorithm: string; milliseconds: number }[];
-}
-const chooser = native as unknown as Chooser;
 
 /** A layer's tensors, and its passes as the native side runs them. */
 export class LayerRun {
@@ -53,7 +37,7 @@ export class LayerRun {
     const [stride, padding, dilation, groups] = this.#moves();
     switch (pass) {
       case 'fwd':
-        return chooser.conv2d(
+        return native.conv2d(
           x.handle,
           weight.handle,
           null,
@@ -65,7 +49,7 @@ export class LayerRun {
           algorithm,
         );
       case 'bwdData':
-        return chooser.conv2dByInput(
+        return native.conv2dByInput(
           gradient.handle,
           weight.handle,
           x.shape,
@@ -76,7 +60,7 @@ export class LayerRun {
           algorithm,
         );
       case 'bwdWeights':
-        return chooser.conv2dByWeight(
+        return native.conv2dByWeight(
           gradient.handle,
           x.handle,
           weight.shape,
@@ -91,9 +75,8 @@ export class LayerRun {
 
   /** The algorithms that can run the pass, the one that is taken first. */
   candidates(pass: Pass): Candidate[] {
-    if (!chooser.conv2dPlan) return [{ algorithm: 'direct', milliseconds: null }];
     const name = ({ fwd: 'forward', bwdData: 'byInput', bwdWeights: 'byWeight' } as const)[pass];
-    return chooser.conv2dPlan(name, this.#x.shape, this.#weight.shape, ...this.#moves());
+    return native.conv2dPlan(name, this.#x.shape, this.#weight.shape, ...this.#moves());
   }
 
   [Symbol.dispose](): void {
