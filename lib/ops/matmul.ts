@@ -64,7 +64,9 @@ export function linear(
     const byBias = needBias ? new Tensor(native.sum(dy.handle, leading, false), 'f32') : null;
     // By the weight first: the input is not needed any more when memory for its gradient is taken.
     const byWeight = needWeight ? product(rows(input), rows(dy), true, false) : null;
-    const byX = needX ? new Tensor(native.reshape(product(rows(dy), w, false, true).handle, xShape), 'f32') : null;
+    const byX = needX
+      ? new Tensor(native.reshape(product(rows(dy), w, false, true).handle, xShape), 'f32')
+      : null;
     return [byX, byWeight, byBias];
   });
 }
