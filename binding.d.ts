@@ -172,7 +172,8 @@ export interface Binding {
     padding: readonly number[],
     dilation: readonly number[],
     ceilMode: boolean,
-  ): [output: Handle, indices: Handle];
+    indices: boolean,
+  ): [output: Handle, indices: Handle | null];
   maxPool2dBackward(
     gradient: Handle,
     indices: Handle,

@@ -489,7 +489,7 @@ const recipes = {
   },
   maxPool2d(m) {
     const w = withChannels(m);
-    return [pooled(m, w), w.kernel, w.stride, w.padding, w.dilation, m.flag()];
+    return [pooled(m, w), w.kernel, w.stride, w.padding, w.dilation, m.flag(), m.flag()];
   },
   maxPool2dBackward(m) {
     const w = withChannels(m);
