@@ -208,7 +208,8 @@ export interface Binding {
     padding: readonly number[],
     dilation: readonly number[],
     ceilMode: boolean,
-  ): [output: Handle, indices: Handle];
+    indices: boolean,
+  ): [output: Handle, indices: Handle | null];
   maxPool2dBackward(
     gradient: Handle,
     indices: Handle,
@@ -249,6 +250,7 @@ export interface Binding {
     bias: Handle | null,
     runningMean: Handle | null,
     runningVar: Handle | null,
+    residual: Handle | null,
     momentum: number,
     eps: number,
     relu: boolean,
@@ -260,19 +262,24 @@ export interface Binding {
     bias: Handle | null,
     runningMean: Handle,
     runningVar: Handle,
+    residual: Handle | null,
     eps: number,
     relu: boolean,
   ): [output: Handle, statistics: Handle];
-  /** The gradients of batchNorm, or where not `ofBatch` of batchNormInference. */
+  /**
+   * The gradients of batchNorm, or where not `ofBatch` of batchNormInference. Wants the output where there were relu
+   * and a residual, and then gives the gradient by that as `gated`, else null.
+   */
   batchNormBackward(
     gradient: Handle,
     input: Handle,
     weight: Handle | null,
     bias: Handle | null,
     statistics: Handle,
+    output: Handle | null,
     relu: boolean,
     ofBatch: boolean,
-  ): [byInput: Handle, byWeight: Handle, byBias: Handle];
+  ): [byInput: Handle, byWeight: Handle, byBias: Handle, gated: Handle | null];
 
   // optimizer.cc; parameters and state change in place
   sgd(

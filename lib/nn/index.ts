@@ -3,6 +3,7 @@ export { AdaptiveAvgPool2d, AdaptiveMaxPool2d } from './adaptivePool.js';
 export { Conv2d, type Conv2dLayerOptions } from './conv.js';
 export { Dropout } from './dropout.js';
 export { Flatten } from './flatten.js';
+export { fuseConvBatchNorm, fuseForInference } from './fuse.js';
 export { Linear } from './linear.js';
 export { Module, Parameter, type LoadOptions, type StateDict } from './module.js';
 export { BatchNorm2d, type BatchNormLayerOptions } from './norm.js';

@@ -32,6 +32,12 @@ export abstract class Module {
   /** forward(x) followed by ReLU, for layers that do both in one pass. */
   forwardRelu?(x: Tensor): Tensor;
 
+  /**
+   * Folds the batch norms that are fields of this module into convolutions, see fuseForInference, which calls it for
+   * every module inside: each sees to its own fields.
+   */
+  fuse?(): void;
+
   /** The modules directly inside, by name. */
   *children(): Generator<[name: string, module: Module]> {
     for (const [name, value] of Object.entries(this)) {

@@ -1,5 +1,5 @@
 import { ones, tensor, zeros } from '../ops/creation.js';
-import { add, relu } from '../ops/elementwise.js';
+import { add } from '../ops/elementwise.js';
 import { batchNorm } from '../ops/norm.js';
 import type { Tensor } from '../tensor.js';
 import { Module, Parameter } from './module.js';
@@ -26,7 +26,8 @@ export class BatchNorm2d extends Module {
   readonly runningMean: Tensor;
   readonly runningVar: Tensor;
   readonly numBatchesTracked: Tensor<'i32'>;
-  readonly #eps: number;
+  /** Added to the variance. */
+  readonly eps: number;
   readonly #momentum: number;
 
   constructor(features: number, { eps = 1e-5, momentum = 0.1, affine = true }: BatchNormLayerOptions = {}) {
@@ -36,29 +37,27 @@ export class BatchNorm2d extends Module {
     this.runningMean = zeros([features]).keep();
     this.runningVar = ones([features]).keep();
     this.numBatchesTracked = tensor(0, [], 'i32').keep();
-    this.#eps = eps;
+    this.eps = eps;
     this.#momentum = momentum;
   }
 
   override forward(x: Tensor): Tensor {
-    return this.#normalize(x, false);
+    return this.#normalize(x);
   }
 
   override forwardRelu(x: Tensor): Tensor {
-    return this.#normalize(x, true);
+    return this.#normalize(x, { relu: true });
   }
 
-  /** relu(forward(x) + residual), the end of a residual block. */
+  /** max(0, forward(x) + residual) in one pass: the end of a residual block. */
   forwardAddRelu(x: Tensor, residual: Tensor): Tensor {
-    using y = this.forward(x);
-    using sum = add(y, residual);
-    return relu(sum);
+    return this.#normalize(x, { relu: true, residual });
   }
 
-  #normalize(x: Tensor, relu: boolean): Tensor {
+  #normalize(x: Tensor, fused: { relu?: boolean; residual?: Tensor } = {}): Tensor {
     const { weight, bias, runningMean, runningVar, training } = this;
-    const options = { weight, bias, runningMean, runningVar, training, relu };
-    const y = batchNorm(x, { ...options, momentum: this.#momentum, eps: this.#eps });
+    const options = { weight, bias, runningMean, runningVar, training, ...fused };
+    const y = batchNorm(x, { ...options, momentum: this.#momentum, eps: this.eps });
     if (training) {
       using next = add(this.numBatchesTracked, 1);
       this.numBatchesTracked.assign(next);

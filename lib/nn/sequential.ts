@@ -1,6 +1,9 @@
 import type { Tensor } from '../tensor.js';
 import { ReLU } from './activation.js';
+import { Conv2d } from './conv.js';
+import { fuseConvBatchNorm } from './fuse.js';
 import { Module } from './module.js';
+import { BatchNorm2d } from './norm.js';
 
 /**
  * Modules one after the other. Named '0', '1', … or, given an object, by its keys.
@@ -9,7 +12,7 @@ import { Module } from './module.js';
  * one that a layer of yours wants to hold on to is saved by keep().
  */
 export class Sequential extends Module {
-  readonly #layers: [name: string, module: Module][];
+  #layers: [name: string, module: Module][];
 
   constructor(...layers: Module[] | [Record<string, Module>]) {
     super();
@@ -36,6 +39,20 @@ export class Sequential extends Module {
       current = next;
     }
     return current;
+  }
+
+  /** Replaces each Conv2d that a BatchNorm2d follows by one that does both; the others keep their names. */
+  override fuse(): void {
+    const fused: [name: string, module: Module][] = [];
+    for (const [name, layer] of this.#layers) {
+      const before = fused.at(-1);
+      if (before?.[1] instanceof Conv2d && layer instanceof BatchNorm2d) {
+        before[1] = fuseConvBatchNorm(before[1], layer);
+      } else {
+        fused.push([name, layer]);
+      }
+    }
+    this.#layers = fused;
   }
 
   get length(): number {

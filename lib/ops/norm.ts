@@ -17,6 +17,8 @@ export interface BatchNormOptions {
   momentum?: number | undefined;
   /** Added to the variance. Default: 1e-5. */
   eps?: number | undefined;
+  /** Added to the result in the same pass, before ReLU; of x's shape. Default: nothing. */
+  residual?: Tensor | null | undefined;
   /** Whether max(0, ·) is taken of the result in the same pass. Default: false. */
   relu?: boolean | undefined;
 }
@@ -25,7 +27,8 @@ const handleOrNull = (x: Tensor | null | undefined) => (x == null ? null : handl
 
 /**
  * Batch normalization (Ioffe and Szegedy, 2015) of [N, C], [N, L, C] or [N, H, W, C]: for each channel
- * y = (x − mean) / √(variance + eps) · weight + bias, and max(0, ·) of that with `relu`.
+ * y = (x − mean) / √(variance + eps) · weight + bias, plus `residual` where given (the end of a residual block: He et
+ * al., 2016), and max(0, ·) of that with `relu`.
  *
  * In training, mean and (biased) variance are those of the batch over all axes but the last, and the running statistics
  * move in place: running = (1 − momentum)·running + momentum·batch, with the unbiased variance. Otherwise mean and
@@ -35,37 +38,49 @@ const handleOrNull = (x: Tensor | null | undefined) => (x == null ? null : handl
  * what is no f32 tensor.
  */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
-  const { weight, bias, runningMean, runningVar } = options;
+  const { weight, bias, runningMean, runningVar, residual } = options;
   const { training = false, momentum = 0.1, eps = 1e-5, relu = false } = options;
   const affine = [handleOrNull(weight), handleOrNull(bias)] as const;
   let handles;
   if (training) {
     const running = [handleOrNull(runningMean), handleOrNull(runningVar)] as const;
-    handles = native.batchNorm(handleOf(x), ...affine, ...running, momentum, eps, relu);
+    const rest = [handleOrNull(residual), momentum, eps, relu] as const;
+    handles = native.batchNorm(handleOf(x), ...affine, ...running, ...rest);
     if (runningMean) runningMean.versions.changes++;
     if (runningVar) runningVar.versions.changes++;
   } else if (runningMean && runningVar) {
     const running = [handleOf(runningMean), handleOf(runningVar)] as const;
-    handles = native.batchNormInference(handleOf(x), ...affine, ...running, eps, relu);
+    const rest = [handleOrNull(residual), eps, relu] as const;
+    handles = native.batchNormInference(handleOf(x), ...affine, ...running, ...rest);
   } else {
     throw new TypeError('batchNorm: wants runningMean and runningVar, but in training');
   }
   const y = new Tensor(handles[0], 'f32');
   const statistics = new Tensor(handles[1], 'f32');
-  const inputs = [x, weight, bias].filter((input) => input != null);
-  // x stands for a parameter that is not there.
-  record('batchNorm', y, inputs, [x, statistics, weight ?? x, bias ?? x], (g, [input, made, w, b]) => {
-    const gradients = native.batchNormBackward(
+  const inputs = [x, weight, bias, residual].filter((input) => input != null);
+  // What relu let through is told by y where a residual took part, otherwise by x.
+  const gatedByOutput = relu && residual != null;
+  const saved = gatedByOutput ? [x, statistics, y] : [x, statistics];
+  const parameters = [weight, bias].filter((parameter) => parameter != null);
+  record('batchNorm', y, inputs, [...saved, ...parameters], (g, [input, made, ...rest]) => {
+    const output = gatedByOutput ? rest.shift() : undefined;
+    const w = weight ? rest.shift() : undefined;
+    const [b] = rest;
+    const [byInput, byWeight, byBias, gated] = native.batchNormBackward(
       g.handle,
-      input.handle,
-      weight ? w.handle : null,
-      bias ? b.handle : null,
-      made.handle,
+      input!.handle,
+      w?.handle ?? null,
+      b?.handle ?? null,
+      made!.handle,
+      output?.handle ?? null,
       relu,
       training,
     );
+    const all = [byInput, byWeight, byBias].map((handle) => new Tensor(handle, 'f32'));
     const wanted = [true, weight != null, bias != null];
-    return gradients.map((handle) => new Tensor(handle, 'f32')).filter((_, i) => wanted[i]);
+    const gradients = all.filter((_, i) => wanted[i]);
+    if (residual) gradients.push(gated === null ? g : new Tensor(gated, 'f32'));
+    return gradients;
   });
   statistics.dispose();
   return y;

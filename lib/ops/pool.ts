@@ -1,4 +1,4 @@
-import { record } from '../autograd.js';
+import { gradEnabled, record } from '../autograd.js';
 import { native } from '../native.js';
 import { handleOf, Tensor } from '../tensor.js';
 import { pair, type Pair } from './pair.js';
@@ -45,13 +45,17 @@ function windows(operation: string, kernelSize: Pair, { stride, padding = 0 }: P
 export function maxPool2d(x: Tensor, kernelSize: Pair, options: MaxPoolOptions = {}): Tensor {
   const { kernel, steps, margins } = windows('maxPool2d', kernelSize, options);
   const dilation = pair('maxPool2d', 'dilation', options.dilation ?? 1);
-  const handles = native.maxPool2d(handleOf(x), kernel, steps, margins, dilation, options.ceilMode ?? false);
-  const y = new Tensor(handles[0], 'f32');
-  const indices = new Tensor(handles[1], native.dtype(handles[1]));
+  const given = [kernel, steps, margins, dilation, options.ceilMode ?? false] as const;
+  // Only the gradient asks where the largest values were.
+  const wantsPlaces = gradEnabled() && x instanceof Tensor && x.requiresGrad;
+  const [output, places] = native.maxPool2d(handleOf(x), ...given, wantsPlaces);
+  const y = new Tensor(output, 'f32');
+  if (places === null) return y;
+  const indices = new Tensor(places, native.dtype(places));
   const { shape } = x;
-  record('maxPool2d', y, [x], [indices], (g, [places]) => [
+  record('maxPool2d', y, [x], [indices], (g, [chosen]) => [
     new Tensor(
-      native.maxPool2dBackward(g.handle, places.handle, shape, kernel, steps, margins, dilation),
+      native.maxPool2dBackward(g.handle, chosen.handle, shape, kernel, steps, margins, dilation),
       'f32',
     ),
   ]);

@@ -160,7 +160,7 @@ Shape Call::shape(size_t index, const char* argument) const {
 Napi::Value Call::give(std::vector<Tensor> tensors) {
   Napi::Array array = Napi::Array::New(info_.Env(), tensors.size());
   uint32_t i = 0;
-  for (Tensor& tensor : tensors) array[i++] = give(std::move(tensor));
+  for (Tensor& tensor : tensors) array[i++] = tensor ? give(std::move(tensor)) : info_.Env().Null();
   return array;
 }
 

@@ -52,6 +52,7 @@ class Call {
   Napi::Value give(Tensor tensor) {
     return Napi::Number::New(info_.Env(), environment_.add(std::move(tensor)));
   }
+  /// A list, with null for no tensor.
   Napi::Value give(std::vector<Tensor> tensors);
   Napi::Value nothing() const { return info_.Env().Undefined(); }
 

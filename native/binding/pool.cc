@@ -17,7 +17,8 @@ Export exports[] = {
      [](Call& call) {
        PoolOptions given = options(call, 1, true);
        given.ceilMode = call.flag(5, "ceilMode");
-       const MaxPooled pooled = maxPool2d(call.stream(), call.tensor(0, "input"), given);
+       const MaxPooled pooled =
+           maxPool2d(call.stream(), call.tensor(0, "input"), given, call.flag(6, "indices"));
        return call.give({pooled.output, pooled.indices});
      }},
     {"maxPool2dBackward",

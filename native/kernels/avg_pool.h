@@ -23,6 +23,7 @@ struct AvgPoolBackward {
   const float* dy;
   float* dx;
   int64_t firstRow, rows;
+  bool stream;
   template <class Vec>
   void run() const;
 };
@@ -30,6 +31,8 @@ struct AvgPoolBackward {
 }  // namespace striate
 
 #ifdef STRIATE_VEC
+#include "kernels/stream.h"
+
 namespace striate {
 
 template <class Vec>
@@ -52,34 +55,38 @@ struct TakeMean {
 };
 
 template <class Vec>
-struct GiveToAll {
+struct FromAllWindows {
   const float* dy;
-  float* dx;
-  Vec count;
-  bool once;
 
-  template <int square, bool partial>
-  void at(const Window<Vec>& w, int64_t c, int lanes) const {
-    const int64_t rows = square ? square : w.rows, columns = square ? square : w.columns;
-    const Vec share = loadLanes<Vec, partial>(dy + c, lanes) / count;
-    float* row = dx + (w.offset + c);
-    for (int64_t i = 0; i < rows; ++i, row += w.rowStep) {
-      float* p = row;
-      for (int64_t j = 0; j < columns; ++j, p += w.columnStep)
-        storeLanes<Vec, partial>(p, once ? share : loadLanes<Vec, partial>(p, lanes) + share, lanes);
-    }
+  /// To a row of a window whose outputs are at `at`.
+  template <bool partial>
+  void spread(int64_t at, float share, int64_t columns, float* dx, int64_t channels, int lanes,
+              bool stream) const {
+    const Vec each = loadLanes<Vec, partial>(dy + at, lanes) * Vec::broadcast(share);
+    for (int64_t j = 0; j < columns; ++j) storeLanes<Vec, partial>(dx + j * channels, each, lanes, stream);
+  }
+
+  template <int count, bool partial>
+  Vec at(const WindowList<float>& list, int64_t c, int lanes) const {
+    Vec sum = Vec::broadcast(0.0f);
+    const int n = count ? count : list.count;
+#pragma GCC unroll 9
+    for (int k = 0; k < n; ++k)
+      sum = fma(loadLanes<Vec, partial>(dy + (list.offsets[k] + c), lanes), Vec::broadcast(list.numbers[k]),
+                sum);
+    return sum;
   }
 };
 
 /// How many places the mean over a window counts.
 template <class Vec>
-Vec countedPlaces(const PoolWindows& windows, int64_t row, int64_t column, bool padding) {
+float countedPlaces(const PoolWindows& windows, int64_t row, int64_t column, bool padding) {
   const auto along = [padding](const PoolAxis& axis, int64_t window) {
-    const Places<Vec> places(axis, window, 0, axis.input);
+    const Places<Vec> places(axis, window);
     const int64_t end = places.start + axis.kernel, limit = axis.input + axis.after;
     return padding ? (end < limit ? end : limit) - places.start : places.to - places.from;
   };
-  return Vec::broadcast(static_cast<float>(along(windows.vertical, row) * along(windows.horizontal, column)));
+  return static_cast<float>(along(windows.vertical, row) * along(windows.horizontal, column));
 }
 
 template <class Vec>
@@ -88,33 +95,49 @@ void AvgPool::run() const {
                 channels = windows.channels;
   const int64_t imageSize = windows.vertical.input * windows.horizontal.input * channels;
   forBands<Vec>(firstRow, rows, height, [&](int64_t image, int64_t low, int64_t high) {
-    WindowWalk<Vec> walk(windows, 0, windows.vertical.input, low);
+    WindowWalk<Vec> walk(windows, low);
     for (float* out = y + (image * height + low) * width * channels; walk.row() < high;
          walk.next(), out += channels)
       treat<Vec>(walk.window(), channels,
-                 TakeMean<Vec>{x + image * imageSize, out,
-                               countedPlaces<Vec>(windows, walk.row(), walk.column(), countPadding)});
+                 TakeMean<Vec>{
+                     x + image * imageSize, out,
+                     Vec::broadcast(countedPlaces<Vec>(windows, walk.row(), walk.column(), countPadding))});
   });
 }
 
 template <class Vec>
 void AvgPoolBackward::run() const {
-  const int64_t height = windows.vertical.input, channels = windows.channels;
-  const Coverage<Vec> coverage(windows);
-  forBands<Vec>(firstRow, rows, height, [&](int64_t number, int64_t low, int64_t high) {
-    float* image = dx + number * height * windows.horizontal.input * channels;
-    coverage.clear(windows, image, low, high);
-    const RowsMeeting<Vec> meeting(windows.vertical, low, high);
-    const float* in =
-        dy + (number * windows.vertical.output + meeting.first) * windows.horizontal.output * channels;
-    // The mean counts the whole window, though only what is in this band is written here.
-    for (WindowWalk<Vec> walk(windows, low, high, meeting.first); walk.row() < meeting.end;
-         walk.next(), in += channels)
-      treat<Vec>(
-          walk.window(), channels,
-          GiveToAll<Vec>{in, image, countedPlaces<Vec>(windows, walk.row(), walk.column(), countPadding),
-                         coverage.once});
-  });
+  const int64_t channels = windows.channels;
+  const bool past = stream && channels % Vec::size == 0 && aligned<Vec>(dx);
+  const FromAllWindows<Vec> terms{dy};
+  const auto whole = [](const PoolAxis& axis, int64_t window) {
+    const int64_t start = window * axis.stride - axis.before;
+    return start >= 0 && start + axis.kernel <= axis.input;
+  };
+  const float share = 1.0f / static_cast<float>(windows.vertical.kernel * windows.horizontal.kernel);
+  float* const gradient = dx;
+  const auto shareOf = [&](int64_t row, int64_t column) {
+    if (whole(windows.vertical, row) && whole(windows.horizontal, column)) return share;
+    return 1.0f / countedPlaces<Vec>(windows, row, column, countPadding);
+  };
+  const auto tile = [&](int64_t row, int64_t column, int64_t at, int64_t, float* to, int64_t columns) {
+    const float each = shareOf(row, column);
+    int64_t c = 0;
+    for (; c + Vec::size <= channels; c += Vec::size)
+      terms.template spread<false>(at + c, each, columns, to + c, channels, Vec::size, past);
+    if (const int rest = static_cast<int>(channels - c); rest > 0)
+      terms.template spread<true>(at + c, each, columns, to + c, channels, rest, past);
+  };
+  if (areTiles<Vec>(windows))
+    forTiles<Vec>(windows, firstRow, rows, gradient, tile);
+  else
+    forCovered<Vec, float>(
+        windows, firstRow, rows,
+        [&](int64_t row, int64_t column, int64_t, int64_t) { return shareOf(row, column); },
+        [&](const WindowList<float>& list, int64_t shift, int64_t in, bool more) {
+          gatherList<Vec>(list, shift, channels, gradient + in, more, past, terms);
+        });
+  if (past) Vec::fence();
 }
 
 template void AvgPool::run<STRIATE_VEC>() const;

@@ -28,6 +28,7 @@ struct Unary {
   const float* x;
   float* y;
   int64_t n;
+  bool stream;
   template <class Vec>
   void run() const;
 };
@@ -44,6 +45,7 @@ struct Binary {
   float* y;
   int64_t rows, columns;
   OperandSteps aSteps, bSteps;
+  bool stream = false;
   template <class Vec>
   void run() const;
 };
@@ -98,13 +100,15 @@ struct Select {
 #include <math.h>
 
 #include "kernels/math.h"
+#include "kernels/stream.h"
 
 namespace striate {
 
 template <class Vec>
 void Unary::run() const {
   const auto map = [this](const auto& f) {
-    forVectors<Vec>(n, [&](int64_t i, auto load, auto store) { store(y + i, f(load(x + i))); });
+    writeVectors<Vec>(y, n, stream, [&](int64_t i, auto load, auto store) { store(y + i, f(load(x + i))); });
+    if (stream) Vec::fence();
   };
   const Vec zero = Vec::broadcast(0.0f), one = Vec::broadcast(1.0f);
   switch (function) {
@@ -136,27 +140,33 @@ void Unary::run() const {
 /// One row of y = f(a, b) for the three ways in which operands advance.
 template <class Vec, class F>
 void binaryRow(const float* a, const float* b, float* y, int64_t n, bool aAdvances, bool bAdvances,
-               const F& f) {
+               bool stream, const F& f) {
+  const auto write = [&](const auto& value) {
+    writeVectors<Vec>(y, n, stream, [&](int64_t i, auto load, auto store) { store(y + i, value(i, load)); });
+  };
   if (aAdvances && bAdvances) {
-    forVectors<Vec>(n, [&](int64_t i, auto load, auto store) { store(y + i, f(load(a + i), load(b + i))); });
+    write([&](int64_t i, auto load) { return f(load(a + i), load(b + i)); });
   } else if (aAdvances) {
     const Vec right = Vec::broadcast(*b);
-    forVectors<Vec>(n, [&](int64_t i, auto load, auto store) { store(y + i, f(load(a + i), right)); });
+    write([&](int64_t i, auto load) { return f(load(a + i), right); });
   } else if (bAdvances) {
     const Vec left = Vec::broadcast(*a);
-    forVectors<Vec>(n, [&](int64_t i, auto load, auto store) { store(y + i, f(left, load(b + i))); });
+    write([&](int64_t i, auto load) { return f(left, load(b + i)); });
   } else {
     const Vec value = f(Vec::broadcast(*a), Vec::broadcast(*b));
-    forVectors<Vec>(n, [&](int64_t i, auto, auto store) { store(y + i, value); });
+    write([&](int64_t, auto) { return value; });
   }
 }
 
 template <class Vec>
 void Binary::run() const {
-  const auto map = [this](const auto& f) {
+  // Short rows that end within a cache line would write it in both ways, which costs more than either.
+  const bool past = stream && (columns % 16 == 0 || columns >= 256);
+  const auto map = [&](const auto& f) {
     for (int64_t r = 0; r < rows; ++r)
       binaryRow<Vec>(a + r * aSteps.row, b + r * bSteps.row, y + r * columns, columns, aSteps.column != 0,
-                     bSteps.column != 0, f);
+                     bSteps.column != 0, past, f);
+    if (past) Vec::fence();
   };
   const Vec zero = Vec::broadcast(0.0f);
   switch (function) {
@@ -180,6 +190,26 @@ void Binary::run() const {
   }
 }
 
+/// y[r, c] = f(a[r, c], b[r, c]) in plain loops that the compiler turns into vectors: operands advance by a
+/// constant, and no pointer is read through memory that y might change.
+template <class Vec, class Element, class Result, class F>
+void plainRows(const Element* a, const Element* b, Result* y, int64_t rows, int64_t columns,
+               OperandSteps aSteps, OperandSteps bSteps, const F& f) {
+  for (int64_t r = 0; r < rows; ++r) {
+    const Element *u = a + r * aSteps.row, *v = b + r * bSteps.row;
+    Result* out = y + r * columns;
+    if (aSteps.column && bSteps.column) {
+      for (int64_t c = 0; c < columns; ++c) out[c] = f(u[c], v[c]);
+    } else if (aSteps.column) {
+      const Element right = *v;
+      for (int64_t c = 0; c < columns; ++c) out[c] = f(u[c], right);
+    } else {
+      const Element left = *u;
+      for (int64_t c = 0; c < columns; ++c) out[c] = f(left, v[c * bSteps.column]);
+    }
+  }
+}
+
 template <class Vec>
 void AddUp::run() const {
   const float* const* const inputs = x;
@@ -194,13 +224,7 @@ void AddUp::run() const {
 
 template <class Vec>
 void BinaryInt::run() const {
-  const auto map = [this](const auto& f) {
-    for (int64_t r = 0; r < rows; ++r) {
-      const int32_t *u = a + r * aSteps.row, *v = b + r * bSteps.row;
-      int32_t* out = y + r * columns;
-      for (int64_t c = 0; c < columns; ++c) out[c] = f(u[c * aSteps.column], v[c * bSteps.column]);
-    }
-  };
+  const auto map = [this](const auto& f) { plainRows<Vec>(a, b, y, rows, columns, aSteps, bSteps, f); };
   // Overflow wraps, as in typed arrays; in unsigned arithmetic, where that is defined.
   const auto wrapped = [](auto f) {
     return [f](int32_t u, int32_t v) {
@@ -227,12 +251,8 @@ template <class Element>
 template <class Vec>
 void Compare<Element>::run() const {
   const auto map = [this](const auto& holds) {
-    for (int64_t r = 0; r < rows; ++r) {
-      const Element *u = a + r * aSteps.row, *v = b + r * bSteps.row;
-      uint8_t* out = y + r * columns;
-      for (int64_t c = 0; c < columns; ++c)
-        out[c] = holds(u[c * aSteps.column], v[c * bSteps.column]) ? 1 : 0;
-    }
+    plainRows<Vec>(a, b, y, rows, columns, aSteps, bSteps,
+                   [&](Element u, Element v) { return static_cast<uint8_t>(holds(u, v) ? 1 : 0); });
   };
   switch (comparison) {
     case Comparison::equal:
@@ -256,6 +276,13 @@ void Select::run() const {
     const uint8_t* which = condition + r * conditionSteps.row;
     const float *u = a + r * aSteps.row, *v = b + r * bSteps.row;
     float* out = y + r * columns;
+    if (conditionSteps.column && aSteps.column && bSteps.column) {
+      for (int64_t c = 0; c < columns; ++c) {
+        const float whole = u[c], other = v[c];
+        out[c] = which[c] ? whole : other;
+      }
+      continue;
+    }
     for (int64_t c = 0; c < columns; ++c)
       out[c] = which[c * conditionSteps.column] ? u[c * aSteps.column] : v[c * bSteps.column];
   }

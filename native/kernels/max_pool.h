@@ -6,8 +6,8 @@
 namespace striate {
 
 /// The largest value of each window, for output rows [firstRow, firstRow + rows), and its place in the
-/// window, counted row by row. The first of equal ones counts, the last of those that are no numbers. Index
-/// is uint8_t or int32_t.
+/// window, counted row by row, where `indices` is not null. The first of equal ones counts, the last of those
+/// that are no numbers. Index is uint8_t or int32_t.
 template <class Index>
 struct MaxPool {
   PoolWindows windows;
@@ -15,6 +15,7 @@ struct MaxPool {
   float* y;
   Index* indices;
   int64_t firstRow, rows;
+  bool stream;
   template <class Vec>
   void run() const;
 };
@@ -28,6 +29,7 @@ struct MaxPoolBackward {
   const Index* indices;
   float* dx;
   int64_t firstRow, rows;
+  bool stream;
   template <class Vec>
   void run() const;
 };
@@ -37,87 +39,142 @@ struct MaxPoolBackward {
 #ifdef STRIATE_VEC
 #include <math.h>
 
+#include "kernels/stream.h"
+
 namespace striate {
 
-/// Places of windows as floats, in which the arithmetic has them, for as many channels, or whole pixels of
-/// few channels, as fit in: they are converted for all of these at once.
-template <class Vec>
-struct PlaceBuffer {
-  static constexpr int64_t size = 1024;
-  float places[size];
+/// Places of windows, which the arithmetic has as floats, as indices.
+template <class Vec, bool partial>
+void storePlaces(uint8_t* p, Vec places, int lanes) {
+  if constexpr (partial) {
+    uint8_t bytes[Vec::size];
+    places.storeBytes(bytes);
+    for (int lane = 0; lane < lanes; ++lane) p[lane] = bytes[lane];
+  } else {
+    places.storeBytes(p);
+  }
+}
 
-  template <class Index>
-  void save(Index* indices, int64_t n) const {
-    for (int64_t i = 0; i < n; ++i) indices[i] = static_cast<Index>(static_cast<int32_t>(places[i]));
-  }
-  template <class Index>
-  void restore(const Index* indices, int64_t n) {
-    for (int64_t i = 0; i < n; ++i) places[i] = static_cast<float>(indices[i]);
-  }
+template <class Vec, bool partial>
+void storePlaces(int32_t* p, Vec places, int lanes) {
+  float numbers[Vec::size];
+  places.store(numbers);
+  for (int lane = 0; lane < lanes; ++lane) p[lane] = static_cast<int32_t>(numbers[lane]);
+}
+
+/// Which of the indices from p on, in memory that ends at `end`, are `place`.
+template <class Vec>
+typename Vec::Mask chosen(const uint8_t* p, int32_t place, int lanes, const uint8_t* end) {
+  const uint8_t value = static_cast<uint8_t>(place);
+  if (p + Vec::size <= end) return Vec::bytesEqual(p, value);
+  uint8_t bytes[Vec::size] = {};
+  for (int lane = 0; lane < lanes; ++lane) bytes[lane] = p[lane];
+  return Vec::bytesEqual(bytes, value);
+}
+
+template <class Vec>
+typename Vec::Mask chosen(const int32_t* p, int32_t place, int lanes, const int32_t*) {
+  float numbers[Vec::size] = {};
+  for (int lane = 0; lane < lanes; ++lane) numbers[lane] = static_cast<float>(p[lane]);
+  return Vec::load(numbers) == Vec::broadcast(static_cast<float>(place));
+}
+
+template <bool is>
+struct Truth {
+  static constexpr bool value = is;
 };
 
-template <class Vec>
+template <class Vec, class Index, bool wantsPlaces>
 struct TakeLargest {
   const float* x;
-  float *y, *places;
+  float* y;
+  Index* indices;
+  bool stream;
 
   template <int square, bool partial>
   void at(const Window<Vec>& w, int64_t c, int lanes) const {
-    const int64_t rows = square ? square : w.rows, columns = square ? square : w.columns;
-    const Vec one = Vec::broadcast(1.0f), width = Vec::broadcast(static_cast<float>(w.width));
-    Vec best = Vec::broadcast(-INFINITY), first = Vec::broadcast(static_cast<float>(w.place)), place = first;
+    Vec best{}, place{};
+    const bool whole = square && w.width == square && w.place == 0;
+    if (!whole || !among<square, partial>(w, c, lanes, best, place))
+      amongAny<partial>(w, c, lanes, best, place);
+    storeLanes<Vec, partial>(y + c, best, lanes, stream);
+    if constexpr (wantsPlaces) storePlaces<Vec, partial>(indices + c, place, lanes);
+  }
+
+  /// The largest of the places of a whole square window; false where one of them may be no number.
+  template <int square, bool partial>
+  bool among(const Window<Vec>& w, int64_t c, int lanes, Vec& best, Vec& place) const {
     const float* row = x + (w.offset + c);
-    for (int64_t i = 0; i < rows; ++i, row += w.rowStep, first = first + width) {
+    best = loadLanes<Vec, partial>(row, lanes);
+    place = Vec::broadcast(0.0f);
+    // No number, if one is; also with infinities of both signs.
+    Vec sum = best;
+#pragma GCC unroll 4
+    for (int i = 0; i < square; ++i) {
+#pragma GCC unroll 4
+      for (int j = i == 0 ? 1 : 0; j < square; ++j) {
+        const Vec v = loadLanes<Vec, partial>(row + i * w.rowStep + j * w.columnStep, lanes);
+        if constexpr (wantsPlaces) {
+          const Vec here = Vec::broadcast(static_cast<float>(i * square + j));
+          place = select(best < v, here, place);
+        }
+        best = max(v, best);
+        sum = sum + v;
+      }
+    }
+    return Vec::all(sum == sum);
+  }
+
+  template <bool partial>
+  void amongAny(const Window<Vec>& w, int64_t c, int lanes, Vec& best, Vec& place) const {
+    const Vec one = Vec::broadcast(1.0f), width = Vec::broadcast(static_cast<float>(w.width));
+    Vec first = Vec::broadcast(static_cast<float>(w.place));
+    best = Vec::broadcast(-INFINITY);
+    place = first;
+    const float* row = x + (w.offset + c);
+    for (int64_t i = 0; i < w.rows; ++i, row += w.rowStep, first = first + width) {
       Vec here = first;
       const float* p = row;
-      for (int64_t j = 0; j < columns; ++j, p += w.columnStep, here = here + one) {
+      for (int64_t j = 0; j < w.columns; ++j, p += w.columnStep, here = here + one) {
         const Vec v = loadLanes<Vec, partial>(p, lanes);
         const auto larger = best < v, valid = v == v;
         best = select(valid, select(larger, v, best), v);
         place = select(valid, select(larger, here, place), here);
       }
     }
-    storeLanes<Vec, partial>(y + c, best, lanes);
-    storeLanes<Vec, partial>(places + c, place, lanes);
   }
 };
 
-template <class Vec>
-struct GiveToLargest {
-  const float *dy, *places;
-  float* dx;
-  bool once;
+template <class Vec, class Index>
+struct FromWindowsThatChose {
+  const float* dy;
+  const Index *indices, *end;
 
-  template <int square, bool partial>
-  void at(const Window<Vec>& w, int64_t c, int lanes) const {
-    const int64_t rows = square ? square : w.rows, columns = square ? square : w.columns;
-    const Vec zero = Vec::broadcast(0.0f), one = Vec::broadcast(1.0f),
-              width = Vec::broadcast(static_cast<float>(w.width));
-    const Vec gradient = loadLanes<Vec, partial>(dy + c, lanes),
-              place = loadLanes<Vec, partial>(places + c, lanes);
-    Vec first = Vec::broadcast(static_cast<float>(w.place));
-    float* row = dx + (w.offset + c);
-    for (int64_t i = 0; i < rows; ++i, row += w.rowStep, first = first + width) {
-      Vec here = first;
-      float* p = row;
-      for (int64_t j = 0; j < columns; ++j, p += w.columnStep, here = here + one) {
-        const Vec share = select(place == here, gradient, zero);
-        storeLanes<Vec, partial>(p, once ? share : loadLanes<Vec, partial>(p, lanes) + share, lanes);
-      }
+  /// To row i of a window whose outputs are at `at`.
+  template <bool partial>
+  void spread(int64_t at, int32_t place, int64_t columns, float* dx, int64_t channels, int lanes,
+              bool stream) const {
+    const Vec zero = Vec::broadcast(0.0f), gradient = loadLanes<Vec, partial>(dy + at, lanes);
+    for (int64_t j = 0; j < columns; ++j) {
+      const auto mask = chosen<Vec>(indices + at, place + static_cast<int32_t>(j), lanes,
+                                    partial ? end : indices + at + Vec::size);
+      storeLanes<Vec, partial>(dx + j * channels, select(mask, gradient, zero), lanes, stream);
     }
   }
-};
 
-/// How many pixels are treated with one PlaceBuffer, and how many channels of them: one of both is all.
-template <class Vec>
-struct PlaceBlocks {
-  int64_t pixels, channels;
-
-  explicit PlaceBlocks(int64_t all) : pixels(1), channels(PlaceBuffer<Vec>::size) {
-    if (all < channels) {
-      pixels = channels / all;
-      channels = all;
+  template <int count, bool partial>
+  Vec at(const WindowList<int32_t>& list, int64_t c, int lanes) const {
+    const Vec zero = Vec::broadcast(0.0f);
+    Vec sum = zero;
+    const int n = count ? count : list.count;
+#pragma GCC unroll 9
+    for (int k = 0; k < n; ++k) {
+      const int64_t at = list.offsets[k] + c;
+      const auto mask =
+          chosen<Vec>(indices + at, list.numbers[k], lanes, partial ? end : indices + at + Vec::size);
+      sum = sum + select(mask, loadLanes<Vec, partial>(dy + at, lanes), zero);
     }
+    return sum;
   }
 };
 
@@ -127,53 +184,51 @@ void MaxPool<Index>::run() const {
   const int64_t height = windows.vertical.output, width = windows.horizontal.output,
                 channels = windows.channels;
   const int64_t imageSize = windows.vertical.input * windows.horizontal.input * channels;
-  const PlaceBlocks<Vec> blocks(channels);
-  PlaceBuffer<Vec> buffer;
-  forBands<Vec>(firstRow, rows, height, [&](int64_t image, int64_t low, int64_t high) {
-    const int64_t end = (high - low) * width, out = (image * height + low) * width * channels;
-    for (int64_t c = 0; c < channels; c += blocks.channels) {
-      const int64_t n = channels - c < blocks.channels ? channels - c : blocks.channels;
-      WindowWalk<Vec> walk(windows, 0, windows.vertical.input, low);
-      for (int64_t first = 0; first < end; first += blocks.pixels) {
-        const int64_t pixels = end - first < blocks.pixels ? end - first : blocks.pixels;
-        const int64_t at = out + first * channels + c;
-        for (int64_t p = 0; p < pixels; ++p, walk.next())
-          treat<Vec>(
-              walk.window(), n,
-              TakeLargest<Vec>{x + (image * imageSize + c), y + (at + p * channels), buffer.places + p * n});
-        buffer.save(indices + at, pixels * n);
-      }
-    }
-  });
+  const bool past = stream && channels % Vec::size == 0 && aligned<Vec>(y);
+  const auto take = [&](auto wantsPlaces) {
+    forBands<Vec>(firstRow, rows, height, [&](int64_t image, int64_t low, int64_t high) {
+      const float* in = x + image * imageSize;
+      int64_t out = (image * height + low) * width * channels;
+      for (WindowWalk<Vec> walk(windows, low); walk.row() < high; walk.next(), out += channels)
+        treat<Vec>(walk.window(), channels,
+                   TakeLargest<Vec, Index, wantsPlaces.value>{
+                       in, y + out, wantsPlaces.value ? indices + out : nullptr, past});
+    });
+  };
+  if (indices)
+    take(Truth<true>{});
+  else
+    take(Truth<false>{});
+  if (past) Vec::fence();
 }
 
 template <class Index>
 template <class Vec>
 void MaxPoolBackward<Index>::run() const {
-  const int64_t height = windows.vertical.input, channels = windows.channels;
-  const Coverage<Vec> coverage(windows);
-  const PlaceBlocks<Vec> blocks(channels);
-  PlaceBuffer<Vec> buffer;
-  forBands<Vec>(firstRow, rows, height, [&](int64_t number, int64_t low, int64_t high) {
-    float* image = dx + number * height * windows.horizontal.input * channels;
-    coverage.clear(windows, image, low, high);
-    const RowsMeeting<Vec> meeting(windows.vertical, low, high);
-    const int64_t width = windows.horizontal.output, end = (meeting.end - meeting.first) * width;
-    const int64_t in = (number * windows.vertical.output + meeting.first) * width * channels;
-    for (int64_t c = 0; c < channels; c += blocks.channels) {
-      const int64_t n = channels - c < blocks.channels ? channels - c : blocks.channels;
-      WindowWalk<Vec> walk(windows, low, high, meeting.first);
-      for (int64_t first = 0; first < end; first += blocks.pixels) {
-        const int64_t pixels = end - first < blocks.pixels ? end - first : blocks.pixels;
-        const int64_t at = in + first * channels + c;
-        buffer.restore(indices + at, pixels * n);
-        for (int64_t p = 0; p < pixels; ++p, walk.next())
-          treat<Vec>(
-              walk.window(), n,
-              GiveToLargest<Vec>{dy + (at + p * channels), buffer.places + p * n, image + c, coverage.once});
-      }
-    }
-  });
+  const int64_t channels = windows.channels, kernelWidth = windows.horizontal.kernel;
+  const int64_t outputs = windows.vertical.output * windows.horizontal.output * channels;
+  const int64_t images = (firstRow + rows - 1) / windows.vertical.input + 1;
+  const bool past = stream && channels % Vec::size == 0 && aligned<Vec>(dx);
+  const FromWindowsThatChose<Vec, Index> terms{dy, indices, indices + images * outputs};
+  float* const gradient = dx;
+  const auto tile = [&](int64_t, int64_t, int64_t at, int64_t i, float* to, int64_t columns) {
+    const int32_t place = static_cast<int32_t>(i * kernelWidth);
+    int64_t c = 0;
+    for (; c + Vec::size <= channels; c += Vec::size)
+      terms.template spread<false>(at + c, place, columns, to + c, channels, Vec::size, past);
+    if (const int rest = static_cast<int>(channels - c); rest > 0)
+      terms.template spread<true>(at + c, place, columns, to + c, channels, rest, past);
+  };
+  if (areTiles<Vec>(windows))
+    forTiles<Vec>(windows, firstRow, rows, gradient, tile);
+  else
+    forCovered<Vec, int32_t>(
+        windows, firstRow, rows,
+        [&](int64_t, int64_t, int64_t i, int64_t j) { return static_cast<int32_t>(i * kernelWidth + j); },
+        [&](const WindowList<int32_t>& list, int64_t shift, int64_t in, bool more) {
+          gatherList<Vec>(list, shift, channels, gradient + in, more, past, terms);
+        });
+  if (past) Vec::fence();
 }
 
 template void MaxPool<uint8_t>::run<STRIATE_VEC>() const;

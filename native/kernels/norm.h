@@ -63,25 +63,30 @@ struct NormPrepare {
   void run() const;
 };
 
-/// y = (x − mean)·scale + shift, and max(0, ·) of that with relu.
+/// y = (x − mean)·scale + shift + residual, which may be null, and max(0, ·) of that with relu.
 struct Normalize {
   NormCoefficients coefficients;
-  const float* x;
+  const float *x, *residual;
   float* y;
   int64_t n, period;
-  bool relu;
+  bool relu, stream;
   template <class Vec>
   void run() const;
 };
 
-/// Sums over the rows of a piece: [2, period] with Σdy and Σdy·(x − mean). With relu, dy counts where the
-/// output is positive, which is computed again.
+/// How relu let gradients through: not at all asked for, where the output is positive computed again from x,
+/// or where the output given is positive.
+enum class NormGate : uint8_t { none, again, output };
+
+/// Sums over the rows of a piece: [2, period] with Σdy and Σdy·(x − mean), where dy counts as the gate says.
+/// With an output given, writes what counts of dy to `gated`.
 struct NormGradientSums {
   NormCoefficients coefficients;
-  const float *dy, *x;
-  float* sums;
+  const float *dy, *x, *y;
+  float *gated, *sums;
   int64_t n, period;
-  bool relu;
+  NormGate gate;
+  bool stream;
   template <class Vec>
   void run() const;
 };
@@ -99,14 +104,15 @@ struct NormGradientMerge {
   void run() const;
 };
 
-/// dx = scale·dy + slope·(x − mean) + offset; scale·dy where the statistics were not the batch's.
+/// dx = scale·dy + slope·(x − mean) + offset; scale·dy where the statistics were not the batch's. With relu,
+/// dy counts where the output is positive, which is computed again.
 struct NormGradient {
   NormCoefficients coefficients;
   const float *slope, *offset;
   const float *dy, *x;
   float* dx;
   int64_t n, period;
-  bool relu, ofBatch;
+  bool relu, ofBatch, stream;
   template <class Vec>
   void run() const;
 };
@@ -117,6 +123,7 @@ struct NormGradient {
 #include <math.h>
 
 #include "kernels/math.h"
+#include "kernels/stream.h"
 
 namespace striate {
 
@@ -130,9 +137,21 @@ void forPeriods(int64_t n, int64_t period, const Body& body) {
   }
 }
 
-/// Calls body(sums, i, j, load) for vectors of [0, n), and adds up into [count, period] what it adds to
-/// `sums`, count vectors: four periods at a time, so that sums go through memory less often and errors grow
-/// more slowly.
+/// The same for a pass that writes from y on; see writeVectors.
+template <class Vec, class Body>
+void writePeriods(const float* y, int64_t n, int64_t period, bool stream, const Body& body) {
+  const bool past = stream && period % Vec::size == 0;
+  for (int64_t start = 0; start < n; start += period) {
+    const int64_t rest = n - start;
+    writeVectors<Vec>(y + start, rest < period ? rest : period, past,
+                      [&](int64_t j, auto load, auto store) { body(start + j, j, load, store); });
+  }
+  if (past) Vec::fence();
+}
+
+/// Calls body(sums, i, j, load, store) for vectors of [0, n), and adds up into [count, period] what it adds
+/// to `sums`, count vectors: four periods at a time, so that sums go through memory less often and errors
+/// grow more slowly.
 template <class Vec, int count, class Body>
 void sumPeriods(int64_t n, int64_t period, float* totals, const Body& body) {
   const auto add = [&](int64_t j, auto load, auto store, const auto& terms) {
@@ -148,11 +167,11 @@ void sumPeriods(int64_t n, int64_t period, float* totals, const Body& body) {
   for (; start + 4 * period <= n; start += 4 * period)
     forVectors<Vec>(period, [&](int64_t j, auto load, auto store) {
       add(j, load, store, [&](Vec* sums) {
-        for (int row = 0; row < 4; ++row) body(sums, start + row * period + j, j, load);
+        for (int row = 0; row < 4; ++row) body(sums, start + row * period + j, j, load, store);
       });
     });
   forPeriods<Vec>(n - start, period, [&](int64_t i, int64_t j, auto load, auto store) {
-    add(j, load, store, [&](Vec* sums) { body(sums, start + i, j, load); });
+    add(j, load, store, [&](Vec* sums) { body(sums, start + i, j, load, store); });
   });
 }
 
@@ -164,10 +183,10 @@ void NormMoments::run() const {
   // about)² is at most n/k times Σ(x − mean)², since those k rows are as far from the mean.
   const int64_t whole = n / period, first = whole < 16 ? 1 : whole / 16;
   sumPeriods<Vec, 1>(n < first * period ? n : first * period, period, about,
-                     [&](Vec* sum, int64_t i, int64_t, auto load) { sum[0] = sum[0] + load(x + i); });
+                     [&](Vec* sum, int64_t i, int64_t, auto load, auto) { sum[0] = sum[0] + load(x + i); });
   const float share = 1.0f / static_cast<float>(first);
   for (int64_t j = 0; j < period; ++j) about[j] *= share;
-  sumPeriods<Vec, 2>(n, period, moments, [&](Vec* sum, int64_t i, int64_t j, auto load) {
+  sumPeriods<Vec, 2>(n, period, moments, [&](Vec* sum, int64_t i, int64_t j, auto load, auto) {
     const Vec d = load(x + i) - load(about + j);
     sum[0] = sum[0] + d;
     sum[1] = fma(d, d, sum[1]);
@@ -259,35 +278,58 @@ Vec normalized(const NormCoefficients& coefficients, Vec centred, int64_t j, Loa
 template <class Vec>
 void Normalize::run() const {
   const auto map = [this](const auto& f) {
-    forPeriods<Vec>(n, period, [&](int64_t i, int64_t j, auto load, auto store) {
-      store(y + i, f(normalized(coefficients, load(x + i) - load(coefficients.mean + j), j, load)));
+    writePeriods<Vec>(y, n, period, stream, [&](int64_t i, int64_t j, auto load, auto store) {
+      store(y + i, f(normalized(coefficients, load(x + i) - load(coefficients.mean + j), j, load), i, load));
     });
   };
   const Vec zero = Vec::broadcast(0.0f);
-  if (relu)
-    map([&](Vec v) { return max(zero, v); });
+  if (relu && residual)
+    map([&](Vec v, int64_t i, auto load) { return max(zero, v + load(residual + i)); });
+  else if (relu)
+    map([&](Vec v, int64_t, auto) { return max(zero, v); });
+  else if (residual)
+    map([&](Vec v, int64_t i, auto load) { return v + load(residual + i); });
   else
-    map([](Vec v) { return v; });
+    map([](Vec v, int64_t, auto) { return v; });
 }
 
 template <class Vec>
 void NormGradientSums::run() const {
   const Vec zero = Vec::broadcast(0.0f);
   for (int64_t j = 0; j < 2 * period; ++j) sums[j] = 0;
-  const auto add = [&](const auto& gated) {
-    sumPeriods<Vec, 2>(n, period, sums, [&](Vec* sum, int64_t i, int64_t j, auto load) {
+  const auto add = [&](const auto& let) {
+    sumPeriods<Vec, 2>(n, period, sums, [&](Vec* sum, int64_t i, int64_t j, auto load, auto store) {
       const Vec centred = load(x + i) - load(coefficients.mean + j);
-      const Vec g = gated(load(dy + i), centred, j, load);
+      const Vec g = let(load(dy + i), centred, i, j, load, store);
       sum[0] = sum[0] + g;
       sum[1] = fma(g, centred, sum[1]);
     });
   };
-  if (relu)
-    add([&](Vec g, Vec centred, int64_t j, auto load) {
-      return select(zero < normalized(coefficients, centred, j, load), g, zero);
+  switch (gate) {
+    case NormGate::none:
+      return add([](Vec g, Vec, int64_t, int64_t, auto, auto) { return g; });
+    case NormGate::again:
+      return add([&](Vec g, Vec centred, int64_t, int64_t j, auto load, auto) {
+        return select(zero < normalized(coefficients, centred, j, load), g, zero);
+      });
+    case NormGate::output:
+      break;
+  }
+  const auto counted = [&](Vec g, int64_t i, auto load) { return select(zero < load(y + i), g, zero); };
+  if (stream && aligned<Vec>(gated) && n % Vec::size == 0 && period % Vec::size == 0) {
+    add([&](Vec g, Vec, int64_t i, int64_t, auto load, auto) {
+      const Vec counts = counted(g, i, load);
+      counts.stream(gated + i);
+      return counts;
     });
-  else
-    add([](Vec g, Vec, int64_t, auto) { return g; });
+    Vec::fence();
+  } else {
+    add([&](Vec g, Vec, int64_t i, int64_t, auto load, auto store) {
+      const Vec counts = counted(g, i, load);
+      store(gated + i, counts);
+      return counts;
+    });
+  }
 }
 
 template <class Vec>
@@ -326,7 +368,7 @@ template <class Vec>
 void NormGradient::run() const {
   const Vec zero = Vec::broadcast(0.0f);
   const auto map = [&](const auto& f) {
-    forPeriods<Vec>(n, period, [&](int64_t i, int64_t j, auto load, auto store) {
+    writePeriods<Vec>(dx, n, period, stream, [&](int64_t i, int64_t j, auto load, auto store) {
       store(dx + i, f(load(dy + i), i, j, load));
     });
   };

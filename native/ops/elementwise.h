@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/elementwise.h"
+#include "kernels/stream.h"
 #include "ops/operation.h"
 #include "runtime/parallel.h"
 
@@ -53,31 +54,34 @@ class BroadcastLoops {
     }
   }
 
-  int64_t columns() const { return axes_[0].n; }
   OperandSteps steps(size_t operand) const { return {axes_[1].steps[operand], axes_[0].steps[operand]}; }
 
-  /// Calls work(offsets of the operands, offset of the result, rows) for pieces of some elementGrain
-  /// elements, in parallel.
+  /// Calls work(offsets of the operands, offset of the result, rows, columns) for pieces of some elementGrain
+  /// elements, in parallel: several rows, or a part of one.
   template <class Work>
   void parallel(const Work& work) const {
     const Axis &columns = axes_[0], &rows = axes_[1];
     if (columns.n == 0) return;  // the other axes may be long
     int64_t blocks = 1;
     for (int i = 2; i < count_; ++i) blocks *= axes_[i].n;
-    const int64_t atOnce = std::max<int64_t>(1, elementGrain / std::max<int64_t>(1, columns.n));
-    const int64_t cuts = (rows.n + atOnce - 1) / atOnce;
-    parallelFor(blocks * cuts, [&](int64_t piece) {
-      const int64_t block = piece / cuts, row = piece % cuts * atOnce;
+    const int64_t rowsAtOnce = std::max<int64_t>(1, elementGrain / columns.n);
+    const int64_t columnsAtOnce = rowsAtOnce > 1 ? columns.n : elementGrain;
+    const int64_t rowCuts = (rows.n + rowsAtOnce - 1) / rowsAtOnce,
+                  columnCuts = (columns.n + columnsAtOnce - 1) / columnsAtOnce;
+    parallelFor(blocks * rowCuts * columnCuts, [&](int64_t piece) {
+      const int64_t block = piece / columnCuts / rowCuts, row = piece / columnCuts % rowCuts * rowsAtOnce,
+                    column = piece % columnCuts * columnsAtOnce;
       std::array<int64_t, operands> offsets;
       for (size_t k = 0; k < operands; ++k) {
-        offsets[k] = row * rows.steps[k];
+        offsets[k] = row * rows.steps[k] + column * columns.steps[k];
         int64_t rest = block;
         for (int i = 2; i < count_; ++i) {
           offsets[k] += rest % axes_[i].n * axes_[i].steps[k];
           rest /= axes_[i].n;
         }
       }
-      work(offsets, (block * rows.n + row) * columns.n, std::min(atOnce, rows.n - row));
+      work(offsets, (block * rows.n + row) * columns.n + column, std::min(rowsAtOnce, rows.n - row),
+           std::min(columnsAtOnce, columns.n - column));
     });
   }
 
@@ -101,8 +105,9 @@ inline Tensor unary(Stream& stream, const char* operation, UnaryFunction functio
   requireType(operation, "input", x, DType::f32);
   Tensor y(operation, x.shape, DType::f32);
   submit(stream, operation, {x}, {y}, [=] {
+    const bool past = streams(y.bytes());
     parallelRanges(x.elements(), elementGrain, [&](int64_t from, int64_t to) {
-      dispatch(Unary{function, x.f32() + from, y.f32() + from, to - from});
+      dispatch(Unary{function, x.f32() + from, y.f32() + from, to - from, past});
     });
   });
   return y;
@@ -120,13 +125,14 @@ inline Tensor binary(Stream& stream, const char* operation, BinaryFunction funct
   Tensor y(operation, broadcastShape(operation, a.shape, b.shape), a.dtype);
   submit(stream, operation, {a, b}, {y}, [=] {
     const BroadcastLoops<2> loops(y.shape, {a.shape, b.shape});
-    loops.parallel([&](const auto& at, int64_t out, int64_t rows) {
+    const bool past = streams(y.bytes());
+    loops.parallel([&](const auto& at, int64_t out, int64_t rows, int64_t columns) {
       if (whole) {
-        dispatch(BinaryInt{function, a.i32() + at[0], b.i32() + at[1], y.i32() + out, rows, loops.columns(),
+        dispatch(BinaryInt{function, a.i32() + at[0], b.i32() + at[1], y.i32() + out, rows, columns,
                            loops.steps(0), loops.steps(1)});
       } else {
-        dispatch(Binary{function, a.f32() + at[0], b.f32() + at[1], y.f32() + out, rows, loops.columns(),
-                        loops.steps(0), loops.steps(1)});
+        dispatch(Binary{function, a.f32() + at[0], b.f32() + at[1], y.f32() + out, rows, columns,
+                        loops.steps(0), loops.steps(1), past});
       }
     });
   });
@@ -199,8 +205,8 @@ inline Tensor compare(Stream& stream, const char* operation, Comparison comparis
     const BroadcastLoops<2> loops(y.shape, {a.shape, b.shape});
     const auto run = [&](const auto* u, const auto* v) {
       using Element = std::remove_cvref_t<decltype(*u)>;
-      loops.parallel([&](const auto& at, int64_t out, int64_t rows) {
-        dispatch(Compare<Element>{comparison, u + at[0], v + at[1], y.u8() + out, rows, loops.columns(),
+      loops.parallel([&](const auto& at, int64_t out, int64_t rows, int64_t columns) {
+        dispatch(Compare<Element>{comparison, u + at[0], v + at[1], y.u8() + out, rows, columns,
                                   loops.steps(0), loops.steps(1)});
       });
     };
@@ -225,9 +231,9 @@ inline Tensor where(Stream& stream, const Tensor& condition, const Tensor& a, co
            DType::f32);
   submit(stream, "where", {condition, a, b}, {y}, [=] {
     const BroadcastLoops<3> loops(y.shape, {condition.shape, a.shape, b.shape});
-    loops.parallel([&](const auto& at, int64_t out, int64_t rows) {
-      dispatch(Select{condition.u8() + at[0], a.f32() + at[1], b.f32() + at[2], y.f32() + out, rows,
-                      loops.columns(), loops.steps(0), loops.steps(1), loops.steps(2)});
+    loops.parallel([&](const auto& at, int64_t out, int64_t rows, int64_t columns) {
+      dispatch(Select{condition.u8() + at[0], a.f32() + at[1], b.f32() + at[2], y.f32() + out, rows, columns,
+                      loops.steps(0), loops.steps(1), loops.steps(2)});
     });
   });
   return y;

@@ -7,6 +7,7 @@
 
 #include "kernels/avg_pool.h"
 #include "kernels/max_pool.h"
+#include "kernels/stream.h"
 #include "ops/operation.h"
 #include "runtime/parallel.h"
 
@@ -115,21 +116,26 @@ struct MaxPooled {
   Tensor output, indices;
 };
 
-/// The largest value of each window, and where in the window it is: u8 where that fits, else i32.
-inline MaxPooled maxPool2d(Stream& stream, const Tensor& x, const PoolOptions& options) {
+/// The largest value of each window, and, where `wantsIndices`, its place in the window: u8 where that fits,
+/// else i32.
+inline MaxPooled maxPool2d(Stream& stream, const Tensor& x, const PoolOptions& options, bool wantsIndices) {
   const char* operation = "maxPool2d";
   requireType(operation, "input", x, DType::f32);
   requireRank(operation, "input", x, 4);
   const PoolWindows w = poolWindows(operation, x.shape, options);
   const Shape shape = pooledShape(x.shape, w);
-  const Tensor y(operation, shape, DType::f32),
-      indices(operation, shape, smallIndices(w) ? DType::u8 : DType::i32);
+  const Tensor y(operation, shape, DType::f32);
+  Tensor indices;
+  if (wantsIndices) indices = Tensor(operation, shape, smallIndices(w) ? DType::u8 : DType::i32);
   submit(stream, operation, {x}, {y, indices}, [=] {
+    const bool past = streams(y.bytes());
     overPoolRows(w, shape[0], w.vertical.output, [&](int64_t first, int64_t rows) {
-      if (indices.dtype == DType::u8)
-        dispatch(MaxPool<uint8_t>{w, x.f32(), y.f32(), indices.u8(), first, rows});
+      if (!indices)
+        dispatch(MaxPool<uint8_t>{w, x.f32(), y.f32(), nullptr, first, rows, past});
+      else if (indices.dtype == DType::u8)
+        dispatch(MaxPool<uint8_t>{w, x.f32(), y.f32(), indices.u8(), first, rows, past});
       else
-        dispatch(MaxPool<int32_t>{w, x.f32(), y.f32(), indices.i32(), first, rows});
+        dispatch(MaxPool<int32_t>{w, x.f32(), y.f32(), indices.i32(), first, rows, past});
     });
   });
   return {y, indices};
@@ -143,11 +149,12 @@ inline Tensor maxPool2dBackward(Stream& stream, const Tensor& gradient, const Te
   requireShape(operation, "indices", indices, gradient.shape);
   const Tensor dx(operation, inputShape, DType::f32);
   submit(stream, operation, {gradient, indices}, {dx}, [=] {
+    const bool past = streams(dx.bytes());
     overPoolRows(w, inputShape[0], w.vertical.input, [&](int64_t first, int64_t rows) {
       if (indices.dtype == DType::u8)
-        dispatch(MaxPoolBackward<uint8_t>{w, gradient.f32(), indices.u8(), dx.f32(), first, rows});
+        dispatch(MaxPoolBackward<uint8_t>{w, gradient.f32(), indices.u8(), dx.f32(), first, rows, past});
       else
-        dispatch(MaxPoolBackward<int32_t>{w, gradient.f32(), indices.i32(), dx.f32(), first, rows});
+        dispatch(MaxPoolBackward<int32_t>{w, gradient.f32(), indices.i32(), dx.f32(), first, rows, past});
     });
   });
   return dx;
@@ -174,8 +181,9 @@ inline Tensor avgPool2dBackward(Stream& stream, const Tensor& gradient, const Sh
   const PoolWindows w = poolBackwardWindows(operation, gradient, inputShape, options);
   const Tensor dx(operation, inputShape, DType::f32);
   submit(stream, operation, {gradient}, {dx}, [=] {
+    const bool past = streams(dx.bytes());
     overPoolRows(w, inputShape[0], w.vertical.input, [&](int64_t first, int64_t rows) {
-      dispatch(AvgPoolBackward{w, countPadding, gradient.f32(), dx.f32(), first, rows});
+      dispatch(AvgPoolBackward{w, countPadding, gradient.f32(), dx.f32(), first, rows, past});
     });
   });
   return dx;

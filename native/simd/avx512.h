@@ -44,6 +44,16 @@ struct Avx512 {
   friend Avx512 select(Mask m, Avx512 a, Avx512 b) { return {_mm512_mask_blend_ps(m.m, b.v, a.v)}; }
   float sum() const { return _mm512_reduce_add_ps(v); }
   float maximum() const { return _mm512_reduce_max_ps(v); }
+  void stream(float* p) const { _mm512_stream_ps(p, v); }
+  static void fence() { _mm_sfence(); }
+  static Mask bytesEqual(const uint8_t* p, uint8_t value) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return {_mm_cmpeq_epi8_mask(bytes, _mm_set1_epi8(static_cast<char>(value)))};
+  }
+  void storeBytes(uint8_t* p) const {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)));
+  }
+  static bool all(Mask m) { return m.m == 0xffff; }
 
  private:
   static __mmask16 firstLanes(int n) { return static_cast<__mmask16>((1u << n) - 1u); }

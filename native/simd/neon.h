@@ -49,6 +49,18 @@ struct Neon {
   friend Neon select(Mask m, Neon a, Neon b) { return {vbslq_f32(m.m, a.v, b.v)}; }
   float sum() const { return vaddvq_f32(v); }
   float maximum() const { return vmaxvq_f32(v); }
+  void stream(float* p) const { store(p); }
+  static void fence() {}
+  static Mask bytesEqual(const uint8_t* p, uint8_t value) {
+    const uint32_t lanes[size] = {p[0], p[1], p[2], p[3]};
+    return {vceqq_u32(vld1q_u32(lanes), vdupq_n_u32(value))};
+  }
+  void storeBytes(uint8_t* p) const {
+    uint32_t lanes[size];
+    vst1q_u32(lanes, vcvtq_u32_f32(v));
+    for (int i = 0; i < size; ++i) p[i] = static_cast<uint8_t>(lanes[i]);
+  }
+  static bool all(Mask m) { return vminvq_u32(m.m) != 0; }
 };
 
 }  // namespace striate

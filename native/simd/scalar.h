@@ -46,6 +46,16 @@ struct Scalar {
   friend Scalar select(Mask m, Scalar a, Scalar b) { return m ? a : b; }
   float sum() const { return v; }
   float maximum() const { return v; }
+  /// A store past the caches, for output that its consumer will not find there: p is aligned to a vector.
+  /// Others see it after fence().
+  void stream(float* p) const { *p = v; }
+  static void fence() {}
+  /// Which of the bytes from p on, one a lane, have this value.
+  static Mask bytesEqual(const uint8_t* p, uint8_t value) { return *p == value; }
+  /// Whole numbers from 0 to 255 as bytes.
+  void storeBytes(uint8_t* p) const { *p = static_cast<uint8_t>(v); }
+  /// Whether it holds in every lane.
+  static bool all(Mask m) { return m; }
 };
 
 }  // namespace striate

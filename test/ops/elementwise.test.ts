@@ -47,6 +47,29 @@ const same = (u: Float32Array, v: ArrayLike<number>) =>
     expect(Object.is(value, Math.fround(v[i]!)), `${value} at ${i}, wants ${v[i]!}`).toBe(true),
   );
 
+test('what is written past the caches is the same, whatever the rows', async () => {
+  const check = async (y: Tensor, expected: (i: number) => number) => {
+    const data = await y.data();
+    let wrong = 0;
+    for (let i = 0; i < data.length; i++) if (data[i] !== Math.fround(expected(i))) wrong++;
+    expect(wrong).toBe(0);
+  };
+  const n = 2 ** 23 + 1041;
+  const [u, v] = [noise(n, 1), noise(n, 2)];
+  const [a, b] = [f32(u, [n]), f32(v, [n])];
+  await check(ops.relu(a), (i) => Math.max(0, u[i]!));
+  await check(ops.add(a, b), (i) => u[i]! + v[i]!);
+  await check(ops.mul(a, 2), (i) => u[i]! * 2);
+  for (const columns of [20, 64, 257]) {
+    const rows = Math.ceil(2 ** 23 / columns);
+    const x = f32(noise(rows * columns, 3), [rows, columns]);
+    const values = await x.data();
+    const [row, column] = [noise(columns, 4), noise(rows, 5)];
+    await check(ops.add(x, f32(row, [columns])), (i) => values[i]! + row[i % columns]!);
+    await check(ops.sub(f32(column, [rows, 1]), x), (i) => column[Math.floor(i / columns)]! - values[i]!);
+  }
+});
+
 test('functions at the edges of f32', async () => {
   const x = f32([0, -0, Infinity, -Infinity, NaN], [5]);
   same(

@@ -40,6 +40,7 @@ interface Definition {
   training: boolean;
   eps: number;
   relu: boolean;
+  residual: Float32Array | null;
 }
 
 function definition(
@@ -48,7 +49,7 @@ function definition(
   bias: Float32Array,
   { mean, variance }: Statistics,
   dy: Float32Array,
-  { training, eps, relu }: Definition,
+  { training, eps, relu, residual }: Definition,
 ) {
   const channels = weight.length;
   const rows = x.length / channels;
@@ -56,7 +57,7 @@ function definition(
     const c = i % channels;
     return (v - mean[c]!) / Math.sqrt(variance[c]! + eps);
   });
-  const plain = xHat.map((v, i) => v * weight[i % channels]! + bias[i % channels]!);
+  const plain = xHat.map((v, i) => v * weight[i % channels]! + bias[i % channels]! + (residual?.[i] ?? 0));
   const y = plain.map((v) => (relu ? Math.max(0, v) : v));
   const g = Array.from(dy, (v, i) => (relu && plain[i]! <= 0 ? 0 : v));
   const dw = new Array<number>(channels).fill(0);
@@ -70,7 +71,7 @@ function definition(
     const indirect = training ? (db[c]! + xHat[i]! * dw[c]!) / rows : 0;
     return (weight[c]! / Math.sqrt(variance[c]! + eps)) * (v - indirect);
   });
-  return { y, dx, dw, db };
+  return { y, dx, dw, db, dr: g };
 }
 
 const shapes = [
@@ -90,7 +91,12 @@ const shapes = [
 describe.each(shapes.flatMap((shape) => [true, false].map((training) => ({ shape, training }))))(
   'batchNorm $shape, training $training',
   ({ shape, training }) => {
-    test.each([false, true])('agrees with the definition; relu %s', async (relu) => {
+    test.each([
+      [false, false],
+      [true, false],
+      [false, true],
+      [true, true],
+    ])('agrees with the definition; relu %s, residual %s', async (relu, adds) => {
       const channels = shape.at(-1)!;
       const x = noise(volume(shape), 1).map((v, i) => v * (1 + (i % channels) / channels) + (i % 3));
       const weight = noise(channels, 2).map((v) => v + 0.1);
@@ -102,22 +108,27 @@ describe.each(shapes.flatMap((shape) => [true, false].map((training) => ({ shape
       const dy = noise(x.length, 6);
       const eps = 1e-3;
       const batch = statisticsOf(x, channels);
-      const expected = definition(x, weight, bias, training ? batch : running, dy, { training, eps, relu });
+      const added = adds ? noise(x.length, 7) : null;
+      const how = { training, eps, relu, residual: added };
+      const expected = definition(x, weight, bias, training ? batch : running, dy, how);
 
       const inputs = [f32(x, shape), f32(weight, [channels]), f32(bias, [channels])] as const;
+      const residual = added ? f32(added, shape) : null;
+      if (residual) residual.requiresGrad = true;
       const [runningMean, runningVar] = [f32(running.mean, [channels]), f32(running.variance, [channels])];
       for (const input of inputs) input.requiresGrad = true;
       const [input, w, b] = inputs;
       const y = batchNorm(input, {
         ...{ weight: w, bias: b, runningMean, runningVar },
-        ...{ training, momentum: 0.3, eps, relu },
+        ...{ training, momentum: 0.3, eps, relu, residual },
       });
       await expectClose(y, expected.y, 4e-6);
-      const [dx, dw, db] = grad(y, [...inputs], f32(dy, shape));
+      const [dx, dw, db, dr] = grad(y, [...inputs, ...(residual ? [residual] : [])], f32(dy, shape));
       // Two values per channel are ±1 whatever they were: their gradient is what rounding leaves.
       if (!(training && x.length === 2 * channels)) await expectClose(dx!, expected.dx, 1e-5);
       await expectClose(dw!, expected.dw, 1e-5);
       await expectClose(db!, expected.db, 1e-5);
+      if (dr) expect([...(await dr.data())]).toEqual(expected.dr);
 
       const rows = x.length / channels;
       const moved = (before: number[], now: number[], factor: number) =>
@@ -133,12 +144,14 @@ interface Vector {
   training: boolean;
   affine?: boolean;
   relu?: boolean;
+  residual?: boolean;
   momentum?: number;
   eps?: number;
   y: number[];
   dx: number[];
   dw?: number[];
   db?: number[];
+  dr?: number[];
   runningMean: number[];
   runningVar: number[];
 }
@@ -153,9 +166,14 @@ describe("PyTorch's vectors", () => {
     const inputs = [x, weight, bias].filter((input) => input !== null);
     for (const input of inputs) input.requiresGrad = true;
     const { training, momentum, eps, relu } = v;
-    const y = batchNorm(x, { weight, bias, runningMean, runningVar, training, momentum, eps, relu });
+    const residual = v.residual ? f32(pattern(v.shape, 7), v.shape) : null;
+    if (residual) residual.requiresGrad = true;
+    const given = { weight, bias, runningMean, runningVar, training, momentum, eps, relu, residual };
+    const y = batchNorm(x, given);
     await expectClose(y, v.y, 2e-6);
-    const [dx, dw, db] = grad(y, inputs, f32(pattern(v.shape, 6), v.shape));
+    const dy = f32(pattern(v.shape, 6), v.shape);
+    if (residual && v.dr) await expectClose(grad(y, [residual], dy, { retainGraph: true })[0]!, v.dr);
+    const [dx, dw, db] = grad(y, inputs, dy);
     await expectClose(dx!, v.dx, 1e-5);
     if (dw && v.dw) await expectClose(dw, v.dw, 5e-6);
     if (db && v.db) await expectClose(db, v.db, 5e-6);
@@ -227,7 +245,7 @@ describe('running statistics', () => {
     const beyondMemory = native.full([2 ** 46, 3], 0, 'f32');
     const [runningMean, runningVar] = [f32([1, 2, 3], [3]), f32([4, 5, 6], [3])];
     const [mean, variance] = [runningMean.handle, runningVar.handle];
-    const [y] = native.batchNorm(beyondMemory, null, null, mean, variance, 0.1, 1e-5, false);
+    const [y] = native.batchNorm(beyondMemory, null, null, mean, variance, null, 0.1, 1e-5, false);
     await expect(native.data(y)).rejects.toThrow(StriateError);
     expect([...(await runningMean.data())]).toEqual([1, 2, 3]);
     expect([...(await runningVar.data())]).toEqual([4, 5, 6]);
@@ -248,6 +266,58 @@ test('gradients agree with differences', async () => {
       (x, weight, bias) => batchNorm(x, { weight, bias, ...given }),
       [noisy(shape), noisy([5], 2), noisy([5], 3)],
     );
+    await expectGradients(
+      (x, weight, residual) => batchNorm(x, { weight, residual, ...given }),
+      [noisy(shape), noisy([5], 2), noisy(shape, 3)],
+    );
+    // Far from 0 where relu has its kink, and on both sides of it.
+    const far = noise(volume(shape), 4).map((v) => v + 8 * Math.sign(v));
+    await expectGradients(
+      (x, residual, bias) => batchNorm(x, { residual, bias, ...given, relu: true }),
+      [noisy(shape), f32(far, shape), noisy([5], 2)],
+    );
+  }
+});
+
+test('one tensor may be both input and residual, and a residual want no gradient', async () => {
+  const [x, dy] = [noisy([6, 3]), noisy([6, 3], 2)];
+  x.requiresGrad = true;
+  const both = (a: Tensor, b: Tensor) => batchNorm(a, { residual: b, training: true, relu: true });
+  const [whole] = grad(both(x, x), [x], dy);
+  const [x1, x2] = [f32(await x.data(), [6, 3]), f32(await x.data(), [6, 3])];
+  x1.requiresGrad = true;
+  const [alone] = grad(both(x1, x2), [x1], dy);
+  x2.requiresGrad = true;
+  const [byX, byResidual] = grad(both(x1, x2), [x1, x2], dy);
+  await expectClose(alone!, await byX!.data(), 0);
+  await expectClose(whole!, await add(byX!, byResidual!).data());
+});
+
+test('what is written past the caches is the same', async () => {
+  const [times, rows, channels] = [33, 4000, 64];
+  const small = [1, 2, 3].map((seed) => noise(rows * channels, seed));
+  const repeated = (data: Float32Array) => {
+    const all = new Float32Array(times * data.length);
+    for (let i = 0; i < times; i++) all.set(data, i * data.length);
+    return all;
+  };
+  const run = async (data: Float32Array[], n: number, relu: boolean) => {
+    const [x, residual, dy] = data.map((d) => f32(d, [n, channels])) as [Tensor, Tensor, Tensor];
+    for (const input of [x, residual]) input.requiresGrad = true;
+    const given = { runningMean: noisy([channels], 4), runningVar: f32(new Array<number>(64).fill(2), [64]) };
+    const results: Tensor[] = [];
+    for (const training of [true, false]) {
+      const y = batchNorm(x, { ...given, training, momentum: 0, relu, residual });
+      const plain = batchNorm(x, { ...given, training, momentum: 0, relu });
+      results.push(y, ...grad(y, [x, residual], dy), plain, ...grad(plain, [x], dy));
+    }
+    return Promise.all(results.map((t) => t.data()));
+  };
+  for (const relu of [false, true]) {
+    const expected = await run(small, rows, relu);
+    const large = await run(small.map(repeated), times * rows, relu);
+    for (const [i, data] of large.entries())
+      expect(relativeError(data, repeated(expected[i]!))).toBeLessThan(2e-6);
   }
 });
 
@@ -274,6 +344,12 @@ test('results are the same for 1 and 2 threads', async () => {
       const y = batchNorm(x, { weight, bias, runningMean, runningVar, training: true, relu: true });
       return [y, runningMean, runningVar, ...grad(y, [x, weight, bias], noisy(shape, 6))];
     });
+    await expectSameBits(() => {
+      const residual = noisy(shape, 7);
+      residual.requiresGrad = true;
+      const y = batchNorm(x, { weight, bias, training: true, relu: true, residual });
+      return [y, ...grad(y, [x, weight, bias, residual], noisy(shape, 6))];
+    });
   }
 });
 
@@ -295,6 +371,8 @@ describe('refused', () => {
     [x, { momentum: 1.5 }, /batchNorm: momentum is 1.5/],
     [x, { momentum: '1' as never }, /batchNorm: momentum is a string/],
     [x, { relu: 1 as never }, /batchNorm: relu is 1, wants true or false/],
+    [x, { residual: noisy([3, 4]) }, /batchNorm: residual has shape \[3, 4\], wants \[4, 3\]/],
+    [x, { residual: 1 as never }, /batchNorm: residual is no tensor/],
     [x, { weight: {} as never }, /batchNorm: weight is an object, wants a tensor/],
   ])('%s %o', (input, options, message) => {
     expect(() => batchNorm(input, { ...options, training: true })).toThrow(message);
@@ -317,10 +395,14 @@ describe('refused', () => {
   test('gradients that do not fit', () => {
     const statistics = noisy([3, 3]).handle;
     const call =
-      (gradient: Tensor, made = statistics) =>
+      (gradient: Tensor, made = statistics, output: Tensor | null = null, relu = false) =>
       () =>
-        native.batchNormBackward(gradient.handle, x.handle, null, null, made, false, true);
+        native.batchNormBackward(
+          gradient.handle, x.handle, null, null, made, output?.handle ?? null, relu, true,
+        ); // prettier-ignore
     expect(call(noisy([3, 4]))).toThrow(/gradient has shape \[3, 4\], wants \[4, 3\]/);
+    expect(call(x, statistics, noisy([3, 4]), true)).toThrow(/output has shape \[3, 4\], wants \[4, 3\]/);
+    expect(call(x, statistics, x)).toThrow(/output is given, wants null without relu/);
     expect(call(x, noisy([3]).handle)).toThrow(/statistics has shape \[3\], wants \[3, 3\]/);
   });
 });

@@ -93,6 +93,11 @@ const shared: Case[] = [
   { shape: [1, 20, 21, 3], kernel: [17, 18], stride: [2, 1] },
   { shape: [2, 7, 7, 33], kernel: [7, 7] },
   { shape: [2, 4, 4, 3], kernel: [1, 1], stride: [3, 3] },
+  { shape: [2, 15, 14, 24], kernel: [3, 3], stride: [2, 2] },
+  { shape: [1, 11, 13, 20], kernel: [3, 2], ceil: true },
+  { shape: [1, 9, 21, 35], kernel: [3, 5], stride: [2, 4], padding: [0, 2] },
+  { shape: [1, 12, 12, 4], kernel: [5, 5], stride: [1, 1], padding: [2, 2] },
+  { shape: [1, 9, 17, 18], kernel: [4, 4], stride: [2, 1], padding: [1, 2], ceil: true },
   { shape: [0, 4, 4, 3], kernel: [2, 2] },
   { shape: [2, 4, 4, 0], kernel: [2, 2] },
 ];
@@ -149,6 +154,32 @@ describe("PyTorch's vectors", () => {
   });
 });
 
+test('what is written past the caches is the same', async () => {
+  const [images, rest] = [130, [32, 32, 64]];
+  const one = noisy([1, ...rest]);
+  const data = await one.data();
+  const many = new Float32Array(images * data.length);
+  for (let i = 0; i < images; i++) many.set(data, i * data.length);
+  const all = f32(many, [images, ...rest]);
+  for (const input of [one, all]) input.requiresGrad = true;
+  for (const f of [maxPool2d, avgPool2d])
+    for (const [kernel, options] of [[2], [3, { stride: 1, padding: 1 }]] as const) {
+      const [y, large] = [f(one, kernel, options), f(all, kernel, options)];
+      const [dx] = grad(y, [one], f32(await y.data(), y.shape));
+      const [wide] = grad(large, [all], f32(await large.data(), large.shape));
+      const pairs = [[y, large], [dx!, wide!]] as const; // prettier-ignore
+      for (const [small, big] of pairs) {
+        const [expected, given] = [await small.data(), await big.data()];
+        for (const i of [0, 1, images - 1]) {
+          const part = given.subarray(i * expected.length, (i + 1) * expected.length);
+          expect(Buffer.compare(Buffer.from(part.slice().buffer), Buffer.from(expected.slice().buffer))).toBe(
+            0,
+          );
+        }
+      }
+    }
+});
+
 describe('maxPool2d', () => {
   test('lets what is no number win, wherever in the window', async () => {
     for (let place = 0; place < 4; place++) {
@@ -158,6 +189,46 @@ describe('maxPool2d', () => {
       );
       expect(await maxPool2d(x, 2).item()).toBeNaN();
     }
+  });
+
+  test('finds what is no number and infinities in windows of any size, among many channels', async () => {
+    for (const kernel of [2, 3, 4]) {
+      const shape = [1, kernel, kernel, 37];
+      const x = noise(volume(shape), kernel);
+      // Channel c has something special in place c of the window, and -∞ in the next.
+      const places = kernel * kernel;
+      for (let c = 0; c < 37; c++) {
+        x[(c % places) * 37 + c] = [NaN, Infinity, 5][c % 3]!;
+        x[((c + 1) % places) * 37 + c] = -Infinity;
+      }
+      const input = f32(x, shape);
+      input.requiresGrad = true;
+      const y = maxPool2d(input, kernel);
+      expect([...(await y.data())]).toEqual(Array.from({ length: 37 }, (_, c) => [NaN, Infinity, 5][c % 3]));
+      const dx = await grad(y, [input], f32(new Array<number>(37).fill(1), [1, 1, 1, 37]))[0]!.data();
+      expect([...dx.keys()].filter((i) => dx[i] !== 0)).toEqual(
+        Array.from({ length: 37 }, (_, c) => (c % places) * 37 + c).sort((a, b) => a - b),
+      );
+    }
+  });
+
+  test('without a gradient wanted gives the same, and no indices', async () => {
+    const shape = [2, 13, 11, 19];
+    const x = noisy(shape);
+    for (const [kernel, stride] of [
+      [2, 2],
+      [3, 2],
+      [4, 3],
+    ] as const) {
+      // prettier-ignore
+      const given = [[kernel, kernel], [stride, stride], [1, 1, 1, 1], [1, 1], false] as const;
+      const [y, indices] = native.maxPool2d(x.handle, ...given, true);
+      const [same, none] = native.maxPool2d(x.handle, ...given, false);
+      expect(indices).not.toBeNull();
+      expect(none).toBeNull();
+      expect(await native.data(same)).toEqual(await native.data(y));
+    }
+    expect(maxPool2d(x, 2).requiresGrad).toBe(false);
   });
 
   test('gives the gradient to the first of equal values, and to one of −∞', async () => {
@@ -180,9 +251,9 @@ describe('maxPool2d', () => {
   test('indices are small where they fit, and no index leads outside of the input', async () => {
     const x = noisy([1, 20, 20, 3]);
     const shape = [1, 20, 20, 3];
-    const [, small] = native.maxPool2d(x.handle, [16, 16], [1, 1], [0, 0, 0, 0], [1, 1], false);
-    const [, large] = native.maxPool2d(x.handle, [16, 17], [1, 1], [0, 0, 0, 0], [1, 1], false);
-    expect([native.dtype(small), native.dtype(large)]).toEqual(['u8', 'i32']);
+    const [, small] = native.maxPool2d(x.handle, [16, 16], [1, 1], [0, 0, 0, 0], [1, 1], false, true);
+    const [, large] = native.maxPool2d(x.handle, [16, 17], [1, 1], [0, 0, 0, 0], [1, 1], false, true);
+    expect([native.dtype(small!), native.dtype(large!)]).toEqual(['u8', 'i32']);
     const wild = i32(new Array<number>(60).fill(-(2 ** 31)), [1, 5, 4, 3]);
     const handle = native.maxPool2dBackward(
       noisy([1, 5, 4, 3]).handle, wild.handle, shape, [16, 17], [1, 1], [0, 0, 0, 0], [1, 1],

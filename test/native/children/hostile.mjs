@@ -269,7 +269,8 @@ const normShapes = (m) => [...m.list(m.int(1, 3), () => m.int(2, 5)), m.int(1, 2
 function norm(m) {
   const shape = normShapes(m);
   const channels = () => m.tensor('f32', shape.slice(-1));
-  return { shape, channels, optional: () => (m.flag() ? channels() : null) };
+  const residual = () => (m.flag() ? m.tensor('f32', shape) : null);
+  return { shape, channels, residual, optional: () => (m.flag() ? channels() : null) };
 }
 
 function window(m) {
@@ -499,7 +500,7 @@ const recipes = {
   },
   maxPool2d(m) {
     const w = withChannels(m);
-    return [pooled(m, w), w.kernel, w.stride, w.padding, w.dilation, m.flag()];
+    return [pooled(m, w), w.kernel, w.stride, w.padding, w.dilation, m.flag(), m.flag()];
   },
   maxPool2dBackward(m) {
     const w = withChannels(m);
@@ -531,19 +532,20 @@ const recipes = {
     return [m.tensor('f32', out), places, [w.images, w.height, w.width, w.channels]];
   },
   batchNorm(m) {
-    const { shape, channels, optional } = norm(m);
+    const { shape, channels, optional, residual } = norm(m);
     const running = m.flag() ? [channels(), channels()] : [null, null];
-    return [m.tensor('f32', shape), optional(), optional(), ...running, 0.1, 1e-5, m.flag()];
+    return [m.tensor('f32', shape), optional(), optional(), ...running, residual(), 0.1, 1e-5, m.flag()];
   },
   batchNormInference(m) {
-    const { shape, channels, optional } = norm(m);
-    return [m.tensor('f32', shape), optional(), optional(), channels(), channels(), 1e-5, m.flag()];
+    const { shape, channels, optional, residual } = norm(m);
+    return [m.tensor('f32', shape), optional(), optional(), channels(), channels(), residual(), 1e-5, m.flag()];
   },
   batchNormBackward(m) {
     const { shape, optional } = norm(m);
     const statistics = m.tensor('f32', [3, ...shape.slice(-1)]);
     const given = [m.tensor('f32', shape), m.tensor('f32', shape), optional(), optional(), statistics];
-    return [...given, m.flag(), m.flag()];
+    const output = m.flag() ? m.tensor('f32', shape) : null;
+    return [...given, output, output !== null || m.flag(), m.flag()];
   },
   sgd(m) {
     const { lists, fraction } = steps(m, 1);
