@@ -22,7 +22,7 @@ interface Work {
   shape: readonly number[];
   /** Bytes that must move at least, each operand once for each time that a pass has to see it. */
   bytes: number;
-  run: () => Handle | readonly Handle[] | undefined;
+  run: () => Handle | readonly (Handle | null)[] | undefined;
   /** Disposes what run() has left. */
   done?: () => void;
 }
@@ -131,23 +131,31 @@ const families: readonly ((own: Own) => Work[])[] = [
     const [x, gradient] = [noise(own, image), noise(own, image, 2)];
     const [weight, bias] = [constant(own, [channels], 1), constant(own, [channels], 0)];
     const [mean, variance] = [constant(own, [channels], 0), constant(own, [channels], 1)];
-    const forward = (relu: boolean) => native.batchNorm(x, weight, bias, mean, variance, 0.1, 1e-5, relu);
+    const forward = (relu: boolean, residual: Handle | null = null) =>
+      native.batchNorm(x, weight, bias, mean, variance, residual, 0.1, 1e-5, relu);
     const [output, statistics] = forward(false);
     own(output);
     own(statistics);
-    const backward = (relu: boolean) =>
-      native.batchNormBackward(gradient, x, weight, bias, statistics, relu, true);
+    const backward = (relu: boolean, y: Handle | null = null) =>
+      native.batchNormBackward(gradient, x, weight, bias, statistics, y, relu, true);
     return [
       // The statistics must be there before the first element can be written, so what is read is read twice.
       { op: 'batchNorm', shape: image, bytes: 3 * size, run: () => forward(false) },
       { op: 'batchNorm, relu', shape: image, bytes: 3 * size, run: () => forward(true) },
+      { op: 'batchNorm, add, relu', shape: image, bytes: 4 * size, run: () => forward(true, gradient) },
       { op: 'batchNormBackward', shape: image, bytes: 5 * size, run: () => backward(false) },
       { op: 'batchNormBackward, relu', shape: image, bytes: 5 * size, run: () => backward(true) },
+      {
+        op: 'batchNormBackward, add, relu',
+        shape: image,
+        bytes: 7 * size,
+        run: () => backward(true, output),
+      },
       {
         op: 'batchNormInference',
         shape: image,
         bytes: 2 * size,
-        run: () => native.batchNormInference(x, weight, bias, mean, variance, 1e-5, false),
+        run: () => native.batchNormInference(x, weight, bias, mean, variance, null, 1e-5, false),
       },
     ];
   },
@@ -158,8 +166,8 @@ const families: readonly ((own: Own) => Work[])[] = [
       { name: '2×2', kernel: [2, 2], stride: [2, 2], padding: [0, 0, 0, 0] },
       { name: '3×3, stride 2', kernel: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1] },
     ].flatMap(({ name, kernel, stride, padding }): Work[] => {
-      const forward = () => native.maxPool2d(x, kernel, stride, padding, ones, false);
-      const [output, indices] = forward().map(own) as [Handle, Handle];
+      const forward = () => native.maxPool2d(x, kernel, stride, padding, ones, false, true);
+      const [output, indices] = (forward() as [Handle, Handle]).map(own) as [Handle, Handle];
       // A quarter of the elements, and a byte for each.
       const results = size / 4 + size / 16;
       return [

@@ -24,7 +24,7 @@ export function rounded(value: number, digits = 4): number {
  * that each run gets the block of the one before. Short ones are put on the queue many at a time.
  */
 export async function timeOperation(
-  operation: () => Handle | readonly Handle[] | undefined,
+  operation: () => Handle | readonly (Handle | null)[] | undefined,
   seconds: number,
 ): Promise<number> {
   const run = async (times: number): Promise<number> => {
@@ -32,7 +32,8 @@ export async function timeOperation(
     for (let i = 0; i < times; i++) {
       const results = operation();
       if (typeof results === 'number') native.dispose(results);
-      else if (results !== undefined) for (const result of results) native.dispose(result);
+      else if (results !== undefined)
+        for (const result of results) if (result !== null) native.dispose(result);
     }
     await native.synchronize();
     return (performance.now() - start) / times;
