@@ -187,6 +187,56 @@ describe('shared use', () => {
   });
 });
 
+describe('gradients added in place', () => {
+  test.each([1, 2, 3, 4, 5, 6, 9, 10])('of %i uses of one result', (uses) => {
+    // y = Σ_k k·x², so dy/dx = uses·(uses + 1)·x
+    const x = leaf([1, -2, 3]);
+    const h = x.square();
+    const y = scope(() => {
+      let sum = h.mul(1);
+      for (let k = 2; k <= uses; k++) sum = sum.add(h.mul(k));
+      return sum.sum();
+    });
+    y.backward(undefined, { retainGraph: true });
+    const once = [1, -2, 3].map((v) => uses * (uses + 1) * v);
+    expect(values(x.grad)).toEqual(once);
+    y.backward();
+    expect(values(x.grad)).toEqual(once.map((v) => 2 * v));
+  });
+
+  test('leave those that share their memory alone', () => {
+    // y = w·(h + relu(h) + 3h), h = 2x: one gradient goes to both sides of the sums, and relu's is made in place.
+    const x = leaf([1, -2, 3]);
+    const h = x.mul(2);
+    const [a, b] = [h.relu(), h.mul(3)];
+    const c = h.add(a);
+    const y = c.add(b);
+    const w = f32([1, 10, 100], [3]);
+    const wanted = [y, c, a, b, h, x];
+    const gradients = grad(y, wanted, w, { retainGraph: true });
+    const all = [
+      [1, 10, 100],
+      [1, 10, 100],
+      [1, 10, 100],
+      [1, 10, 100],
+      [5, 40, 500],
+      [10, 80, 1000],
+    ];
+    expect(gradients.map(values)).toEqual(all);
+    expect(grad(y, wanted, w).map(values)).toEqual(all);
+    expect(values(w)).toEqual([1, 10, 100]);
+  });
+
+  test('leave a view of the sum so far as it was', () => {
+    const x = leaf([1, 2]);
+    x.mul(3).sum().backward();
+    const view = x.grad!.detach();
+    x.mul(4).sum().backward();
+    expect(values(x.grad)).toEqual([7, 7]);
+    expect(values(view)).toEqual([3, 3]);
+  });
+});
+
 describe('branches that the output does not depend on', () => {
   test('change nothing', () => {
     const [x, other] = [leaf([1, 2]), leaf([1, 2])];

@@ -63,7 +63,7 @@ Tensor Call::tensorOrNull(size_t index, const char* argument) const {
   return info_[index].IsNull() ? Tensor() : tensor(index, argument);
 }
 
-std::vector<Tensor> Call::tensors(size_t index, const char* argument) const {
+std::vector<Tensor> Call::tensors(size_t index, const char* argument, std::vector<double>* handles) const {
   if (!info_[index].IsArray()) refuse(index, argument, "an array of tensors");
   const auto array = info_[index].As<Napi::Array>();
   const uint32_t length = array.Length();  // an element may be a getter that makes the array longer
@@ -75,7 +75,9 @@ std::vector<Tensor> Call::tensors(size_t index, const char* argument) const {
     const Napi::Value item = array[i];
     const std::string name = std::string(argument) + "[" + std::to_string(i) + "]";
     if (!item.IsNumber()) throw TypeError(what(name.c_str()) + " is " + given(item) + ", wants a tensor");
-    list.push_back(environment_.find(item.As<Napi::Number>().DoubleValue(), operation_, name.c_str()));
+    const double handle = item.As<Napi::Number>().DoubleValue();
+    list.push_back(environment_.find(handle, operation_, name.c_str()));
+    if (handles) handles->push_back(handle);
   }
   return list;
 }
@@ -87,12 +89,9 @@ Tensor Call::taken(size_t index, const char* argument) const {
 }
 
 std::vector<Tensor> Call::allTaken(size_t index, const char* argument) const {
-  std::vector<Tensor> list = tensors(index, argument);
-  const auto array = info_[index].As<Napi::Array>();
-  for (uint32_t i = 0; i < list.size(); ++i) {
-    const Napi::Value item = array[i];
-    if (item.IsNumber()) environment_.release(item.As<Napi::Number>().DoubleValue());
-  }
+  std::vector<double> handles;
+  std::vector<Tensor> list = tensors(index, argument, &handles);
+  for (const double handle : handles) environment_.release(handle);
   return list;
 }
 

@@ -30,7 +30,9 @@ class Call {
   Tensor tensor(size_t index, const char* argument) const;
   /// No tensor where JavaScript gives null.
   Tensor tensorOrNull(size_t index, const char* argument) const;
-  std::vector<Tensor> tensors(size_t index, const char* argument) const;
+  /// `handles`, where given, takes the numbers that they go by: elements can be read once only.
+  std::vector<Tensor> tensors(size_t index, const char* argument,
+                              std::vector<double>* handles = nullptr) const;
   /// The same, where JavaScript gives them up: the handles are disposed.
   Tensor taken(size_t index, const char* argument) const;
   std::vector<Tensor> allTaken(size_t index, const char* argument) const;
