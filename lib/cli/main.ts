@@ -1,5 +1,11 @@
 #!/usr/bin/env node
 
+// Whoever reads the output may have seen enough: `striate bench conv | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 try {
   // Loaded here, so that what keeps the native side from loading is told like any other error.
   const { program } = await import('./program.js');

@@ -1,9 +1,11 @@
+import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cpuInfo, data } from '../../lib/index.js';
+import { packageRoot } from '../../lib/native.js';
 import { lastLine, striate } from './striate.js';
 
 let folder: string;
@@ -116,6 +118,16 @@ describe('striate train, eval, predict', () => {
       expect(err).not.toContain('    at ');
     }
   });
+});
+
+test('ends quietly where whoever reads has seen enough', async () => {
+  const main = join(packageRoot, 'dist', 'cli', 'main.js');
+  const child = spawn(process.execPath, [main, 'bench', 'conv', '--only', 'lenet', '--seconds', '0.02']);
+  let err = '';
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  child.stdout.once('data', () => child.stdout.destroy());
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  expect([code, err]).toEqual([0, '']);
 });
 
 const folderOfData = process.env.STRIATE_DATA;
