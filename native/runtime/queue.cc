@@ -12,7 +12,9 @@
 #include <thread>
 #include <utility>
 
+#include "runtime/cpu.h"
 #include "runtime/errors.h"
+#include "runtime/team.h"
 
 namespace striate {
 namespace {
@@ -112,14 +114,20 @@ class Queue {
 
  private:
   void work() {
+    Command command = next();
     for (;;) {
-      Command command = next();
-      execute(command);
-      // Memory goes back before the next command asks for some.
-      command.run = nullptr;
-      command.reads.clear();
-      command.writes.clear();
-      finish();
+      const int team = threads();
+      withTeam(team, [&] {
+        do {
+          execute(command);
+          // Memory goes back before the next command asks for some.
+          command.run = nullptr;
+          command.reads.clear();
+          command.writes.clear();
+          finish();
+          command = next();
+        } while (threads() == team);
+      });
     }
   }
 
