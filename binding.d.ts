@@ -232,6 +232,17 @@ export interface Binding {
     ofBatch: boolean,
   ): [byInput: Handle, byWeight: Handle, byBias: Handle];
 
+  // local_response.cc
+  localResponseNorm(input: Handle, size: number, alpha: number, beta: number, k: number): Handle;
+  localResponseNormBackward(
+    gradient: Handle,
+    input: Handle,
+    size: number,
+    alpha: number,
+    beta: number,
+    k: number,
+  ): Handle;
+
   // optimizer.cc; parameters and state change in place
   /** Of `steps`, how many each parameter will have taken after this one. Clipping is infinite where there is none. */
   sgd(

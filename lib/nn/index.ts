@@ -3,6 +3,7 @@ export { Conv2d, type Conv2dLayerOptions } from './conv.js';
 export { Dropout } from './dropout.js';
 export { Flatten } from './flatten.js';
 export { Linear } from './linear.js';
+export { LocalResponseNorm } from './localResponse.js';
 export { Module, Parameter, type LoadOptions, type StateDict } from './module.js';
 export { BatchNorm2d, type BatchNormLayerOptions } from './norm.js';
 export { AvgPool2d, MaxPool2d } from './pool.js';

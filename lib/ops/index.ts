@@ -1,6 +1,7 @@
 export * from './conv.js';
 export * from './creation.js';
 export * from './elementwise.js';
+export * from './localResponse.js';
 export * from './matmul.js';
 export * from './movement.js';
 export * from './norm.js';

@@ -524,6 +524,11 @@ const recipes = {
     const given = [m.tensor('f32', shape), m.tensor('f32', shape), optional(), optional(), statistics];
     return [...given, m.flag(), m.flag()];
   },
+  localResponseNorm: (m) => [m.tensor(), m.int(1, 9), 0.1, m.pick([0.75, 0.5]), 1],
+  localResponseNormBackward(m) {
+    const shape = m.shape();
+    return [m.tensor('f32', shape), m.tensor('f32', shape), m.int(1, 9), 0.1, m.pick([0.75, 1]), 2];
+  },
   sgd(m) {
     const { lists, taken, fraction, clipping } = steps(m, 1);
     const [p, g, v] = lists;
