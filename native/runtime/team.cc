@@ -2,11 +2,11 @@
 
 #include <omp.h>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #if defined(_MSC_VER)
 #include <intrin.h>
@@ -144,7 +144,7 @@ class Team {
   std::atomic<int> alarm_{0};
 };
 
-/// Of the compute thread.
+/// Of the compute thread; others look only while they are at a piece.
 Team* current = nullptr;
 
 }  // namespace
@@ -167,6 +167,11 @@ void withTeam(int threads, const std::function<void()>& work) {
   }
 }
 
-void shareOut(int64_t pieces, Pieces work) { current->shareOut(pieces, work); }
+void shareOut(int64_t pieces, Pieces work) {
+  // A piece that shares out work itself does it alone.
+  Team* const team = std::exchange(current, nullptr);
+  team->shareOut(pieces, work);
+  current = team;
+}
 
 }  // namespace striate
