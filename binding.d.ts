@@ -281,29 +281,77 @@ export interface Binding {
     ofBatch: boolean,
   ): [byInput: Handle, byWeight: Handle, byBias: Handle, gated: Handle | null];
 
+  // local_response.cc
+  localResponseNorm(input: Handle, size: number, alpha: number, beta: number, k: number): Handle;
+  localResponseNormBackward(
+    gradient: Handle,
+    input: Handle,
+    size: number,
+    alpha: number,
+    beta: number,
+    k: number,
+  ): Handle;
+
   // optimizer.cc; parameters and state change in place
+  /** Of `steps`, how many each parameter will have taken after this one. Clipping is infinite where there is none. */
   sgd(
     parameters: readonly Handle[],
     gradients: readonly Handle[],
     velocities: readonly Handle[],
+    steps: readonly number[],
     lr: number,
     momentum: number,
     dampening: number,
     weightDecay: number,
     nesterov: boolean,
-    firstStep: boolean,
+    clipValue: number,
+    clipNorm: number,
+    maxNorm: number,
   ): void;
   adam(
     parameters: readonly Handle[],
     gradients: readonly Handle[],
     means: readonly Handle[],
     variances: readonly Handle[],
-    step: number,
+    steps: readonly number[],
     lr: number,
     beta1: number,
     beta2: number,
     eps: number,
     weightDecay: number,
     decoupled: boolean,
+    clipValue: number,
+    clipNorm: number,
+    maxNorm: number,
   ): void;
+  adagrad(
+    parameters: readonly Handle[],
+    gradients: readonly Handle[],
+    sums: readonly Handle[],
+    steps: readonly number[],
+    lr: number,
+    lrDecay: number,
+    eps: number,
+    weightDecay: number,
+    clipValue: number,
+    clipNorm: number,
+    maxNorm: number,
+  ): void;
+  rmsProp(
+    parameters: readonly Handle[],
+    gradients: readonly Handle[],
+    squares: readonly Handle[],
+    means: readonly Handle[],
+    velocities: readonly Handle[],
+    lr: number,
+    alpha: number,
+    eps: number,
+    weightDecay: number,
+    momentum: number,
+    clipValue: number,
+    clipNorm: number,
+    maxNorm: number,
+  ): void;
+  /** Changes the gradients; gives the norm that they had. */
+  clipGradNorm(gradients: readonly Handle[], maxNorm: number): Handle;
 }

@@ -65,8 +65,7 @@ export async function runTests({
   ];
   const child = spawn(command[0], command.slice(1), {
     cwd,
-    // Threads that wait by spinning would take the processor from another test's process.
-    env: { OMP_WAIT_POLICY: 'passive', ...process.env, ...env },
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'inherit', 'inherit'],
     // A process group of its own, to be able to end all of it: vitest cannot end a test that hangs in native code.
     detached: true,

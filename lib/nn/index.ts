@@ -5,6 +5,7 @@ export { Dropout } from './dropout.js';
 export { Flatten } from './flatten.js';
 export { fuseConvBatchNorm, fuseForInference } from './fuse.js';
 export { Linear } from './linear.js';
+export { LocalResponseNorm } from './localResponse.js';
 export { Module, Parameter, type LoadOptions, type StateDict } from './module.js';
 export { BatchNorm2d, type BatchNormLayerOptions } from './norm.js';
 export { AvgPool2d, MaxPool2d } from './pool.js';

@@ -2,6 +2,7 @@ export * from './adaptivePool.js';
 export * from './conv.js';
 export * from './creation.js';
 export * from './elementwise.js';
+export * from './localResponse.js';
 export * from './matmul.js';
 export * from './movement.js';
 export * from './norm.js';

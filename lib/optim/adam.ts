@@ -1,16 +1,21 @@
 import { native } from '../native.js';
 import { handleOf, type Tensor } from '../tensor.js';
-import { Optimizer, requireFlag, requireNumber, type Step } from './optimizer.js';
+import {
+  clippingOf,
+  handlesOf,
+  Optimizer,
+  requireFlag,
+  requireNumber,
+  type CommonOptions,
+  type Step,
+} from './optimizer.js';
 
-export interface AdamOptions {
-  /** The learning rate. Default: 1e-3. */
-  readonly lr?: number;
+/** Defaults: lr 1e-3, weightDecay 0, or 0.01 in AdamW. */
+export interface AdamOptions extends CommonOptions {
   /** β₁ and β₂: how much of the running means of gradients and of their squares stays. Default: [0.9, 0.999]. */
   readonly betas?: readonly [number, number];
   /** Added to the root of the mean square. Default: 1e-8. */
   readonly eps?: number;
-  /** λ of a penalty λ/2·‖p‖² on the parameters. Default: 0; 0.01 in AdamW. */
-  readonly weightDecay?: number;
   /** Whether weight decay shrinks parameters by itself rather than through the gradient. Default: false; true in AdamW. */
   readonly decoupledWeightDecay?: boolean;
 }
@@ -35,20 +40,22 @@ export class Adam extends Optimizer<Required<AdamOptions>, 'mean' | 'variance'> 
       eps = 1e-8,
       weightDecay = 0,
       decoupledWeightDecay = false,
+      clipValue = null,
+      clipNorm = null,
+      maxNorm = null,
     }: AdamOptions = {},
   ) {
-    super(parameters, { lr, betas, eps, weightDecay, decoupledWeightDecay });
+    const clipping = { clipValue, clipNorm, maxNorm };
+    super(parameters, { lr, betas, eps, weightDecay, decoupledWeightDecay, ...clipping });
   }
 
   protected override checkOptions(options: Required<AdamOptions>): void {
     const { name } = this.constructor;
-    requireNumber(`${name}: lr`, options.lr, 0);
     const betas: unknown = options.betas;
     if (!Array.isArray(betas) || betas.length !== 2) throw new TypeError(`${name}: betas wants two numbers`);
     requireNumber(`${name}: betas[0]`, betas[0], 0, 1);
     requireNumber(`${name}: betas[1]`, betas[1], 0, 1);
     requireNumber(`${name}: eps`, options.eps, 0);
-    requireNumber(`${name}: weightDecay`, options.weightDecay, 0);
     requireFlag(`${name}: decoupledWeightDecay`, options.decoupledWeightDecay);
   }
 
@@ -60,14 +67,15 @@ export class Adam extends Optimizer<Required<AdamOptions>, 'mean' | 'variance'> 
     native.adam(
       step.parameters.map(handleOf),
       step.gradients.map(handleOf),
-      (step.state.get('mean') ?? []).map(handleOf),
-      (step.state.get('variance') ?? []).map(handleOf),
-      step.number,
+      handlesOf(step, 'mean'),
+      handlesOf(step, 'variance'),
+      step.steps,
       options.lr,
       ...options.betas,
       options.eps,
       options.weightDecay,
       options.decoupledWeightDecay,
+      ...clippingOf(options),
     );
   }
 }

@@ -1,5 +1,5 @@
 import { native, StriateError } from '../native.js';
-import { Tensor, type DType } from '../tensor.js';
+import { handleOf, Tensor, type DType } from '../tensor.js';
 
 /** What an optimizer knows: enough to go on elsewhere as if nothing had happened. */
 export interface OptimizerState<Options = object> {
@@ -11,21 +11,41 @@ export interface OptimizerState<Options = object> {
   tensors: ReadonlyMap<string, Tensor>;
 }
 
-/** A step for parameters that have taken equally many before. */
+/** What every optimizer takes. */
+export interface CommonOptions {
+  /** The learning rate. */
+  readonly lr?: number;
+  /** λ of a penalty λ/2·‖p‖² on the parameters. */
+  readonly weightDecay?: number;
+  /** Elements of gradients are clipped to [−clipValue, clipValue], before anything else. Default: null, not at all. */
+  readonly clipValue?: number | null;
+  /**
+   * Gradients are scaled so that their norm, of all parameters' as one vector, is at most this (Pascanu et al., 2013), as
+   * by `clipGradNorm`, but on the way: `grad` stays as it is. Default: null, not at all.
+   */
+  readonly clipNorm?: number | null;
+  /**
+   * After the step, the weights of each unit, w[…, unit] of a parameter with two or more axes, are scaled so that their
+   * norm is at most this (Srivastava et al., 2014). Default: null, not at all.
+   */
+  readonly maxNorm?: number | null;
+}
+
+/** One step of the parameters that have a gradient. */
 export interface Step<Name extends string = string> {
-  /** Counted from 1. */
-  number: number;
   parameters: readonly Tensor[];
   gradients: readonly Tensor[];
   /** By name, a tensor for each parameter. */
   state: ReadonlyMap<Name, readonly Tensor[]>;
+  /** How many steps each parameter has taken with this one. */
+  steps: readonly number[];
 }
 
 /** A parameter and what the optimizer knows of it. */
 interface Slot<Name> {
   readonly parameter: Tensor;
   steps: number;
-  /** Tensors of the parameter's shape; made of zeros at its first step. */
+  /** Tensors of the parameter's shape; made at its first step. */
   readonly state: Map<Name, Tensor>;
 }
 
@@ -34,7 +54,7 @@ interface Slot<Name> {
  * options are, what state belongs to a parameter, and what a step is.
  */
 export abstract class Optimizer<
-  Options extends { readonly lr: number } = { readonly lr: number },
+  Options extends Required<CommonOptions> = Required<CommonOptions>,
   Name extends string = string,
 > implements Disposable {
   /** The tensors that step() changes, in the order given. */
@@ -44,17 +64,34 @@ export abstract class Optimizer<
 
   /** @throws TypeError or RangeError for parameters that cannot be optimized, and options out of range */
   constructor(parameters: Iterable<Tensor>, options: Options) {
-    this.checkOptions(options);
+    this.#check(options);
     this.parameters = Object.freeze(checkedParameters(new.target.name, parameters));
     this.#slots = this.parameters.map((parameter) => ({ parameter, steps: 0, state: new Map() }));
     this.#options = Object.freeze({ ...options });
   }
 
-  /** Throws TypeError or RangeError where an option is out of range. */
+  /** Throws TypeError or RangeError where an option of this kind of optimizer is out of range. */
   protected abstract checkOptions(options: Options): void;
+
+  #check(options: Options): void {
+    const { name } = this.constructor;
+    requireNumber(`${name}: lr`, options.lr, 0);
+    requireNumber(`${name}: weightDecay`, options.weightDecay, 0);
+    for (const key of ['clipValue', 'clipNorm', 'maxNorm'] as const) {
+      const value: unknown = options[key];
+      if (value === 0) throw new RangeError(`${name}: ${key} is 0, wants a number above 0, or null`);
+      if (value !== null) requireNumber(`${name}: ${key}`, value, 0);
+    }
+    this.checkOptions(options);
+  }
 
   /** The names of the state that a parameter has. */
   protected abstract stateNames(options: Options): readonly Name[];
+
+  /** What state is made of before the first step. */
+  protected initialState(_name: Name, _options: Options): number {
+    return 0;
+  }
 
   /** Makes a step, in one call of the native side. */
   protected abstract update(step: Step<Name>, options: Options): void;
@@ -71,7 +108,7 @@ export abstract class Optimizer<
 
   set lr(lr: number) {
     const options = { ...this.#options, lr };
-    this.checkOptions(options);
+    this.#check(options);
     this.#options = Object.freeze(options);
   }
 
@@ -88,24 +125,22 @@ export abstract class Optimizer<
    * were, and the next read tells.
    */
   step(): void {
-    const batches = new Map<number, Slot<Name>[]>();
-    for (const slot of this.#slots) {
-      if (!slot.parameter.grad) continue;
-      const batch = batches.get(slot.steps);
-      if (batch) batch.push(slot);
-      else batches.set(slot.steps, [slot]);
-    }
-    for (const [steps, batch] of batches) this.#stepOf(batch, steps + 1);
-  }
-
-  #stepOf(batch: readonly Slot<Name>[], number: number): void {
-    const parameters = batch.map(({ parameter }) => parameter);
+    const slots = this.#slots.filter(({ parameter }) => parameter.grad);
+    if (slots.length === 0) return;
+    const parameters = slots.map(({ parameter }) => parameter);
     const gradients = parameters.flatMap(({ grad }) => grad ?? []);
     const names = this.stateNames(this.#options);
-    const state = new Map(names.map((name) => [name, batch.map((slot) => stateOf(slot, name))]));
-    this.update({ number, parameters, gradients, state }, this.#options);
-    for (const slot of batch) slot.steps = number;
+    const state = new Map(names.map((name) => [name, slots.map((slot) => this.#stateOf(slot, name))]));
+    const steps = slots.map((slot) => slot.steps + 1);
+    this.update({ parameters, gradients, state, steps }, this.#options);
+    for (const slot of slots) slot.steps++;
     for (const parameter of parameters) parameter.versions.changes++;
+  }
+
+  #stateOf({ parameter, state }: Slot<Name>, name: Name): Tensor {
+    let tensor = state.get(name);
+    if (!tensor) state.set(name, (tensor = full(parameter, this.initialState(name, this.#options))));
+    return tensor;
   }
 
   /** Options and state. The tensors are the optimizer's own, not copies: step() changes them. */
@@ -125,7 +160,7 @@ export abstract class Optimizer<
    *   RangeError for options out of range
    */
   loadStateDict({ options, steps, tensors }: OptimizerState<Options>): void {
-    this.checkOptions(options);
+    this.#check(options);
     const names = this.stateNames(options);
     const problems: string[] = [];
     if (steps.length !== this.#slots.length) {
@@ -152,7 +187,7 @@ export abstract class Optimizer<
     for (const { slot, count, sources } of loaded) {
       // Copied before the old state goes: it may be what is loaded.
       const copies = sources.map(([name, source]): [Name, Tensor] => {
-        const copy = zerosLike(source);
+        const copy = full(source, 0);
         copy.assign(source);
         return [name, copy];
       });
@@ -173,14 +208,18 @@ export abstract class Optimizer<
   }
 }
 
-function stateOf<Name>({ parameter, state }: Slot<Name>, name: Name): Tensor {
-  let tensor = state.get(name);
-  if (!tensor) state.set(name, (tensor = zerosLike(parameter)));
-  return tensor;
+function full(like: Tensor, value: number): Tensor {
+  return new Tensor(native.full(like.shape, value, 'f32'), 'f32').keep();
 }
 
-function zerosLike(x: Tensor): Tensor {
-  return new Tensor(native.full(x.shape, 0, 'f32'), 'f32').keep();
+/** The last arguments of every native step. */
+export function clippingOf({ clipValue, clipNorm, maxNorm }: Required<CommonOptions>) {
+  return [clipValue ?? Infinity, clipNorm ?? Infinity, maxNorm ?? Infinity] as const;
+}
+
+/** The handles of one kind of state, none where it is not kept. */
+export function handlesOf<Name extends string>({ state }: Step<Name>, name: Name) {
+  return (state.get(name) ?? []).map(handleOf);
 }
 
 function forget(slot: Slot<unknown>): void {

@@ -1,16 +1,21 @@
 import { native } from '../native.js';
 import { handleOf, type Tensor } from '../tensor.js';
-import { Optimizer, requireFlag, requireNumber, type Step } from './optimizer.js';
+import {
+  clippingOf,
+  handlesOf,
+  Optimizer,
+  requireFlag,
+  requireNumber,
+  type CommonOptions,
+  type Step,
+} from './optimizer.js';
 
-export interface SGDOptions {
-  /** The learning rate. Default: 1e-3. */
-  readonly lr?: number;
+/** Defaults: lr 1e-3, weightDecay 0. */
+export interface SGDOptions extends CommonOptions {
   /** How much of the velocity stays from step to step. Default: 0, which needs no velocity. */
   readonly momentum?: number;
   /** How much of the gradient does not go into the velocity. Default: 0. */
   readonly dampening?: number;
-  /** λ of a penalty λ/2·‖p‖² on the parameters. Default: 0. */
-  readonly weightDecay?: number;
   /** Whether the gradient is followed beyond the velocity's next move; wants momentum, no dampening. Default: false. */
   readonly nesterov?: boolean;
 }
@@ -29,17 +34,24 @@ export interface SGDOptions {
 export class SGD extends Optimizer<Required<SGDOptions>, 'velocity'> {
   constructor(
     parameters: Iterable<Tensor>,
-    { lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false }: SGDOptions = {},
+    {
+      lr = 1e-3,
+      momentum = 0,
+      dampening = 0,
+      weightDecay = 0,
+      nesterov = false,
+      clipValue = null,
+      clipNorm = null,
+      maxNorm = null,
+    }: SGDOptions = {},
   ) {
-    super(parameters, { lr, momentum, dampening, weightDecay, nesterov });
+    super(parameters, { lr, momentum, dampening, weightDecay, nesterov, clipValue, clipNorm, maxNorm });
   }
 
   protected override checkOptions(options: Required<SGDOptions>): void {
-    const { lr, momentum, dampening, weightDecay, nesterov } = options;
-    requireNumber('SGD: lr', lr, 0);
+    const { momentum, dampening, nesterov } = options;
     requireNumber('SGD: momentum', momentum, 0);
     requireNumber('SGD: dampening', dampening);
-    requireNumber('SGD: weightDecay', weightDecay, 0);
     requireFlag('SGD: nesterov', nesterov);
     if (nesterov && (momentum === 0 || dampening !== 0)) {
       throw new RangeError(
@@ -57,13 +69,14 @@ export class SGD extends Optimizer<Required<SGDOptions>, 'velocity'> {
     native.sgd(
       step.parameters.map(handleOf),
       step.gradients.map(handleOf),
-      (step.state.get('velocity') ?? []).map(handleOf),
+      handlesOf(step, 'velocity'),
+      step.steps,
       lr,
       momentum,
       dampening,
       weightDecay,
       nesterov,
-      step.number === 1,
+      ...clippingOf(options),
     );
   }
 }

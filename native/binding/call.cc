@@ -12,9 +12,6 @@ namespace {
 
 Export* exported = nullptr;
 
-/// Far more than a model has parameters.
-constexpr uint32_t maxTensors = 1 << 16;
-
 std::string given(const Napi::Value& value) {
   switch (value.Type()) {
     case napi_undefined:
@@ -134,16 +131,17 @@ DType Call::dtype(size_t index, const char* argument) const {
                    ", wants 'f32', 'i32' or 'u8'");
 }
 
-std::vector<int64_t> Call::integers(size_t index, const char* argument) const {
+std::vector<int64_t> Call::integers(size_t index, const char* argument, int64_t least, int64_t most,
+                                    uint32_t maxLength) const {
   if (!info_[index].IsArray()) refuse(index, argument, "an array of whole numbers");
   const auto array = info_[index].As<Napi::Array>();
   const uint32_t length = array.Length();
-  if (length > 64)
-    throw RangeError(what(argument) + " has " + std::to_string(length) + " elements, wants at most 64");
-  constexpr int64_t most = int64_t{1} << 53;
+  if (length > maxLength)
+    throw RangeError(what(argument) + " has " + std::to_string(length) + " elements, wants at most " +
+                     std::to_string(maxLength));
   std::vector<int64_t> list;
   for (uint32_t i = 0; i < length; ++i)
-    list.push_back(whole(array[i], what(argument) + "[" + std::to_string(i) + "]", -most, most));
+    list.push_back(whole(array[i], what(argument) + "[" + std::to_string(i) + "]", least, most));
   return list;
 }
 

@@ -16,6 +16,11 @@ namespace striate {
 
 class Call {
  public:
+  /// Far more than a model has parameters.
+  static constexpr uint32_t maxTensors = 1 << 16;
+  /// Past it not every number is one of JavaScript's.
+  static constexpr int64_t maxInteger = int64_t{1} << 53;
+
   Call(const Napi::CallbackInfo& info, const char* operation)
       : info_(info), operation_(operation), environment_(Environment::of(info.Env())) {}
 
@@ -46,7 +51,9 @@ class Call {
   bool flag(size_t index, const char* argument) const;
   DType dtype(size_t index, const char* argument) const;
   std::string text(size_t index, const char* argument) const;
-  std::vector<int64_t> integers(size_t index, const char* argument) const;
+  /// Whole numbers in [least, most].
+  std::vector<int64_t> integers(size_t index, const char* argument, int64_t least = -maxInteger,
+                                int64_t most = maxInteger, uint32_t maxLength = 64) const;
   Shape shape(size_t index, const char* argument) const;
 
   Napi::Value give(Tensor tensor) {

@@ -77,11 +77,12 @@ struct Dropout {
 
 namespace striate {
 
-/// Sixteen blocks from `block` on, as RandomWords lays them out. Loops run across the blocks, for the
-/// compiler to vectorize: the vocabulary has no whole numbers.
-template <class Vec>
+/// Sixteen blocks from `block` on, as RandomWords lays them out, and as many again for each further group.
+/// Loops run across the blocks, for the compiler to vectorize: the vocabulary has no whole numbers. A round
+/// waits for the products of the one before, so that several groups at once take hardly longer than one.
+template <class Vec, int groups = 1>
 void philox(const RandomStream& source, uint64_t block, uint32_t* words) {
-  constexpr int blocks = randomGroup / 4;
+  constexpr int each = randomGroup / 4, blocks = groups * each;
   uint32_t a[blocks], b[blocks], c[blocks], d[blocks];
   for (int i = 0; i < blocks; ++i) {
     const uint64_t counter = block + static_cast<uint64_t>(i);
@@ -93,19 +94,23 @@ void philox(const RandomStream& source, uint64_t block, uint32_t* words) {
   uint32_t key0 = static_cast<uint32_t>(source.seed), key1 = static_cast<uint32_t>(source.seed >> 32);
   for (int round = 0; round < 10; ++round) {
     for (int i = 0; i < blocks; ++i) {
-      const uint64_t p = uint64_t{0xD2511F53u} * a[i], q = uint64_t{0xCD9E8D57u} * c[i];
-      a[i] = static_cast<uint32_t>(q >> 32) ^ b[i] ^ key0;
-      b[i] = static_cast<uint32_t>(q);
-      c[i] = static_cast<uint32_t>(p >> 32) ^ d[i] ^ key1;
-      d[i] = static_cast<uint32_t>(p);
+      const uint32_t highA = static_cast<uint32_t>((uint64_t{0xD2511F53u} * a[i]) >> 32);
+      const uint32_t highC = static_cast<uint32_t>((uint64_t{0xCD9E8D57u} * c[i]) >> 32);
+      const uint32_t lowA = 0xD2511F53u * a[i], lowC = 0xCD9E8D57u * c[i];
+      a[i] = highC ^ b[i] ^ key0;
+      b[i] = lowC;
+      c[i] = highA ^ d[i] ^ key1;
+      d[i] = lowA;
     }
     key0 += 0x9E3779B9u;
     key1 += 0xBB67AE85u;
   }
-  ::memcpy(words, a, sizeof a);
-  ::memcpy(words + blocks, b, sizeof b);
-  ::memcpy(words + 2 * blocks, c, sizeof c);
-  ::memcpy(words + 3 * blocks, d, sizeof d);
+  for (int g = 0; g < groups; ++g, words += randomGroup) {
+    ::memcpy(words, a + g * each, each * sizeof *a);
+    ::memcpy(words + each, b + g * each, each * sizeof *b);
+    ::memcpy(words + 2 * each, c + g * each, each * sizeof *c);
+    ::memcpy(words + 3 * each, d + g * each, each * sizeof *d);
+  }
 }
 
 template <class Vec>
@@ -116,10 +121,12 @@ void RandomWords::run() const {
 /// Calls body(i, words, count) for the groups of n numbers from `group` on; number i + j comes from words[j].
 template <class Vec, class Body>
 void forRandomGroups(const RandomStream& source, int64_t group, int64_t n, const Body& body) {
-  uint32_t words[randomGroup];
+  constexpr int atOnce = 4;
+  uint32_t words[atOnce * randomGroup];
   for (int64_t i = 0; i < n; i += randomGroup, ++group) {
-    philox<Vec>(source, static_cast<uint64_t>(group) * (randomGroup / 4), words);
-    body(i, words, n - i < randomGroup ? static_cast<int>(n - i) : randomGroup);
+    const int64_t of = i / randomGroup % atOnce;
+    if (of == 0) philox<Vec, atOnce>(source, static_cast<uint64_t>(group) * (randomGroup / 4), words);
+    body(i, words + of * randomGroup, n - i < randomGroup ? static_cast<int>(n - i) : randomGroup);
   }
 }
 

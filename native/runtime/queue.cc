@@ -12,7 +12,9 @@
 #include <thread>
 #include <utility>
 
+#include "runtime/cpu.h"
 #include "runtime/errors.h"
+#include "runtime/team.h"
 
 namespace striate {
 namespace {
@@ -134,18 +136,23 @@ class Queue {
 
  private:
   void work() {
+    Command command = next();
     for (;;) {
-      Command command = next();
-      if (command.profile) {
-        executeProfiled(command);
-      } else {
-        execute(command);
-      }
-      // Memory goes back before the next command asks for some.
-      command.run = nullptr;
-      command.reads.clear();
-      command.writes.clear();
-      finish();
+      const int team = threads();
+      withTeam(team, [&] {
+        do {
+          if (command.profile)
+            executeProfiled(command);
+          else
+            execute(command);
+          // Memory goes back before the next command asks for some.
+          command.run = nullptr;
+          command.reads.clear();
+          command.writes.clear();
+          finish();
+          command = next();
+        } while (threads() == team);
+      });
     }
   }
 

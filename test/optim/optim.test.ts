@@ -4,11 +4,17 @@ import { backward } from '../../lib/autograd.js';
 import { native } from '../../lib/native.js';
 import { mul } from '../../lib/ops/elementwise.js';
 import {
+  Adagrad,
   Adam,
   AdamW,
+  clipGradNorm,
+  RMSprop,
   SGD,
+  type AdagradOptions,
   type AdamOptions,
+  type CommonOptions,
   type Optimizer,
+  type RMSpropOptions,
   type SGDOptions,
 } from '../../lib/optim/index.js';
 import { scope, StriateError, Tensor } from '../../lib/tensor.js';
@@ -26,98 +32,173 @@ function setGradient(p: Tensor, data: ArrayLike<number>): void {
   p.grad = f32(data, p.shape);
 }
 
-/** The published formulas, in double precision. */
-class ReferenceSGD {
-  readonly #velocity: number[] = [];
-  #first = true;
+/** The published formulas in double precision, for an element p with gradient g in step t. */
+type Formula<Options> = (
+  options: Required<Options>,
+) => (p: number, g: number, state: Record<string, number>, t: number) => number;
 
-  constructor(readonly options: Required<SGDOptions>) {}
+const sgdFormula: Formula<SGDOptions> =
+  ({ lr, momentum, dampening, weightDecay, nesterov }) =>
+  (p, gradient, s, t) => {
+    const g = gradient + weightDecay * p;
+    s.v = t === 1 ? g : momentum * s.v! + (1 - dampening) * g;
+    return p - lr * (nesterov ? g + momentum * s.v : momentum === 0 ? g : s.v);
+  };
 
-  step(p: Float64Array, gradient: Float32Array): void {
-    const { lr, momentum, dampening, weightDecay, nesterov } = this.options;
-    for (let i = 0; i < p.length; i++) {
-      const g = gradient[i]! + weightDecay * p[i]!;
-      const v = this.#first ? g : momentum * this.#velocity[i]! + (1 - dampening) * g;
-      this.#velocity[i] = v;
-      const direction = nesterov ? g + momentum * v : momentum === 0 ? g : v;
-      p[i]! -= lr * direction;
-    }
-    this.#first = false;
-  }
-}
+const adamFormula: Formula<AdamOptions> =
+  ({ lr, betas: [b1, b2], eps, weightDecay, decoupledWeightDecay }) =>
+  (p, gradient, s, t) => {
+    const g = gradient + (decoupledWeightDecay ? 0 : weightDecay * p);
+    const kept = decoupledWeightDecay ? p - lr * weightDecay * p : p;
+    s.m = b1 * (s.m ?? 0) + (1 - b1) * g;
+    s.v = b2 * (s.v ?? 0) + (1 - b2) * g * g;
+    return kept - (lr * (s.m / (1 - b1 ** t))) / (Math.sqrt(s.v / (1 - b2 ** t)) + eps);
+  };
 
-class ReferenceAdam {
-  readonly #mean: number[] = [];
-  readonly #variance: number[] = [];
+const adagradFormula: Formula<AdagradOptions> =
+  ({ lr, lrDecay, weightDecay, initialAccumulatorValue, eps }) =>
+  (p, gradient, s, t) => {
+    const g = gradient + weightDecay * p;
+    s.sum = (s.sum ?? initialAccumulatorValue) + g * g;
+    return p - ((lr / (1 + (t - 1) * lrDecay)) * g) / (Math.sqrt(s.sum) + eps);
+  };
+
+const rmsPropFormula: Formula<RMSpropOptions> =
+  ({ lr, alpha, eps, weightDecay, momentum, centered }) =>
+  (p, gradient, s) => {
+    const g = gradient + weightDecay * p;
+    s.v = alpha * (s.v ?? 0) + (1 - alpha) * g * g;
+    s.m = alpha * (s.m ?? 0) + (1 - alpha) * g;
+    const d = g / (Math.sqrt(s.v - (centered ? s.m * s.m : 0)) + eps);
+    s.b = momentum * (s.b ?? 0) + d;
+    return p - lr * s.b;
+  };
+
+const norm = (values: Iterable<number>) => Math.sqrt([...values].reduce((sum, v) => sum + v * v, 0));
+
+/** Steps of all parameters by a formula, and the clipping around it. */
+class Reference {
+  readonly #states = new Map<Float64Array, Record<string, number>[]>();
   #t = 0;
 
-  constructor(readonly options: Required<AdamOptions>) {}
+  constructor(
+    readonly formula: ReturnType<Formula<object>>,
+    readonly options: CommonOptions,
+  ) {}
 
-  step(p: Float64Array, gradient: Float32Array): void {
-    const { lr, betas, eps, weightDecay, decoupledWeightDecay } = this.options;
-    const [b1, b2] = betas;
+  step(parameters: { values: Float64Array; shape: readonly number[]; gradient: Float32Array }[]): void {
+    const { clipValue, clipNorm, maxNorm } = this.options;
     this.#t++;
-    for (let i = 0; i < p.length; i++) {
-      let g = gradient[i]!;
-      if (decoupledWeightDecay) p[i]! -= lr * weightDecay * p[i]!;
-      else g += weightDecay * p[i]!;
-      const m = (this.#mean[i] = b1 * (this.#mean[i] ?? 0) + (1 - b1) * g);
-      const v = (this.#variance[i] = b2 * (this.#variance[i] ?? 0) + (1 - b2) * g * g);
-      p[i]! -= (lr * (m / (1 - b1 ** this.#t))) / (Math.sqrt(v / (1 - b2 ** this.#t)) + eps);
+    const limit = clipValue ?? Infinity;
+    const clipped = parameters.map(({ gradient }) =>
+      Array.from(gradient, (g) => Math.min(Math.max(g, -limit), limit)),
+    );
+    const factor = clipNorm == null ? 1 : Math.min(1, clipNorm / (norm(clipped.flat()) + 1e-6));
+    for (const [k, { values, shape }] of parameters.entries()) {
+      if (!this.#states.has(values))
+        this.#states.set(
+          values,
+          Array.from(values, () => ({})),
+        );
+      const states = this.#states.get(values)!;
+      values.forEach((p, i) => (values[i] = this.formula(p, factor * clipped[k]![i]!, states[i]!, this.#t)));
+      if (maxNorm != null && shape.length > 1) renorm(values, shape.at(-1)!, maxNorm);
     }
   }
 }
 
-const sgd = { lr: 0.05, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false };
+function renorm(values: Float64Array, columns: number, bound: number): void {
+  for (let c = 0; c < columns; c++) {
+    const length = norm(values.filter((_, i) => i % columns === c));
+    if (length > bound) for (let i = c; i < values.length; i += columns) values[i]! *= bound / length;
+  }
+}
+
+const clipping = { clipValue: null, clipNorm: null, maxNorm: null };
+const sgd = { lr: 0.05, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, ...clipping };
 const adam = {
   lr: 0.01,
   betas: [0.9, 0.999],
   eps: 1e-8,
   weightDecay: 0,
   decoupledWeightDecay: false,
+  ...clipping,
 } as const;
+const adagrad = {
+  lr: 0.02,
+  lrDecay: 0,
+  weightDecay: 0,
+  initialAccumulatorValue: 0,
+  eps: 1e-10,
+  ...clipping,
+};
+const rmsProp = {
+  lr: 0.01,
+  alpha: 0.99,
+  eps: 1e-8,
+  weightDecay: 0,
+  momentum: 0,
+  centered: false,
+  ...clipping,
+};
 type Make = (parameters: Tensor[]) => Optimizer;
-type Reference = () => { step(p: Float64Array, gradient: Float32Array): void };
-const kinds: [string, Make, Reference][] = [
-  ...[
+
+function kindsOf<Options extends CommonOptions>(
+  Kind: new (parameters: Tensor[], options: Options) => Optimizer,
+  formula: Formula<Options>,
+  all: Required<Options>[],
+): [string, Make, () => Reference][] {
+  return all.map((o) => [
+    `${Kind.name} ${JSON.stringify(o)}`,
+    (p) => new Kind(p, o),
+    () => new Reference(formula(o), o as CommonOptions),
+  ]);
+}
+
+const kinds = [
+  ...kindsOf<SGDOptions>(SGD, sgdFormula, [
     sgd,
     { ...sgd, weightDecay: 0.1 },
     { ...sgd, momentum: 0.9 },
     { ...sgd, momentum: 0.9, dampening: 0.4, weightDecay: 0.03 },
     { ...sgd, momentum: 0.7, weightDecay: 0.03, nesterov: true },
-  ].map((o): [string, Make, Reference] => [
-    `SGD ${JSON.stringify(o)}`,
-    (p) => new SGD(p, o),
-    () => new ReferenceSGD(o),
+    { ...sgd, momentum: 0.9, clipValue: 0.7, clipNorm: 20, maxNorm: 3 },
   ]),
-  ...[
+  ...kindsOf<AdamOptions>(Adam, adamFormula, [
     adam,
-    { ...adam, betas: [0.7, 0.9] as const, eps: 1e-2, weightDecay: 0.1 },
-    { ...adam, weightDecay: 0.2, decoupledWeightDecay: true },
-  ].map((o): [string, Make, Reference] => [
-    `Adam ${JSON.stringify(o)}`,
-    (p) => new Adam(p, o),
-    () => new ReferenceAdam(o),
+    { ...adam, betas: [0.7, 0.9], eps: 1e-2, weightDecay: 0.1 },
+    { ...adam, weightDecay: 0.2, decoupledWeightDecay: true, clipNorm: 30, maxNorm: 2 },
+  ]),
+  ...kindsOf<AdagradOptions>(Adagrad, adagradFormula, [
+    adagrad,
+    { ...adagrad, lrDecay: 0.1, weightDecay: 0.1, initialAccumulatorValue: 0.2, eps: 1e-3, clipValue: 0.5 },
+  ]),
+  ...kindsOf<RMSpropOptions>(RMSprop, rmsPropFormula, [
+    rmsProp,
+    { ...rmsProp, alpha: 0.9, weightDecay: 0.1, momentum: 0.8, eps: 1e-3 },
+    { ...rmsProp, centered: true, eps: 1e-2, clipNorm: 50 },
+    { ...rmsProp, centered: true, momentum: 0.5, eps: 1e-2, maxNorm: 2.5 },
   ]),
 ];
 
 describe.each(kinds)('%s', (_, make, reference) => {
   test('follows its formula for 100 steps', async () => {
     // Small ones that share a piece of work, and one that is cut into several.
-    const shapes = [[3, 5], [1], [], [0, 4], [17], [40_003], [2, 3]];
+    const shapes = [[3, 5], [1], [], [0, 4], [17], [40_003], [2, 3], [31, 17, 37], [3000, 1]];
     const parameters = shapes.map((shape, i) => parameter(noise(volume(shape), i + 1), shape));
     const expected = shapes.map((shape, i) => Float64Array.from(noise(volume(shape), i + 1)));
-    const references = shapes.map(() => reference());
+    const expectation = reference();
     const gradients = noise(50_000, 50).map((v) => v + 0.3);
     const optimizer = make(parameters);
     for (let step = 0; step < 100; step++) {
-      parameters.forEach((p, i) => {
+      const stepped = parameters.map((p, i) => {
         const start = 97 * step + 13 * i;
         const gradient = gradients.subarray(start, start + p.size);
         setGradient(p, gradient);
-        references[i]!.step(expected[i]!, gradient);
+        return { values: expected[i]!, shape: p.shape, gradient };
       });
       optimizer.step();
+      expectation.step(stepped);
     }
     for (const [i, p] of parameters.entries()) {
       expect(relativeError(await p.data(), expected[i]!)).toBeLessThan(1e-5);
@@ -128,7 +209,11 @@ describe.each(kinds)('%s', (_, make, reference) => {
   test('comes to the same bits with 1 and 2 threads', async () => {
     const [values, gradients] = [noise(80_003), noise(80_010, 3)];
     await expectSameBits(() => {
-      const parameters = [parameter(values, [80_003]), parameter(noise(7, 2), [7])];
+      const parameters = [
+        parameter(values, [80_003]),
+        parameter(noise(7, 2), [7]),
+        parameter(values.subarray(0, 74_000), [2000, 37]),
+      ];
       const optimizer = make(parameters);
       for (let step = 1; step <= 3; step++) {
         for (const p of parameters) setGradient(p, gradients.subarray(step, step + p.size));
@@ -168,18 +253,23 @@ describe.each(kinds)('%s', (_, make, reference) => {
 });
 
 interface Vector {
-  optimizer: 'SGD' | 'Adam' | 'AdamW';
-  options: SGDOptions & AdamOptions & { weight_decay?: number };
+  optimizer: 'SGD' | 'Adam' | 'AdamW' | 'Adagrad' | 'RMSprop';
+  options: Record<string, unknown>;
   shapes: number[][];
   noted: { step: number; parameters: number[][] }[];
 }
 
 describe("PyTorch's trajectories", () => {
   test.each(vectors<Vector>('optimizers'))('$optimizer $options', async (v) => {
-    const { weight_decay: weightDecay, ...rest } = v.options;
+    const options = Object.fromEntries(
+      Object.entries(v.options).map(([name, value]) => [
+        name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()),
+        value,
+      ]),
+    );
     const parameters = v.shapes.map((shape, i) => parameter(pattern(shape, i), shape));
-    const Kind = { SGD, Adam, AdamW }[v.optimizer];
-    const optimizer = new Kind(parameters, weightDecay ? { ...rest, weightDecay } : rest);
+    const Kind = { SGD, Adam, AdamW, Adagrad, RMSprop }[v.optimizer];
+    const optimizer = new Kind(parameters, options);
     let done = 0;
     for (const { step: until, parameters: expected } of v.noted) {
       for (; done < until; done++) {
@@ -265,6 +355,94 @@ describe('step', () => {
   });
 });
 
+describe('clipping', () => {
+  test('of the norm counts parameters that have taken different numbers of steps together', async () => {
+    const [a, b] = [parameter([0], [1]), parameter([0], [1])];
+    const optimizer = new SGD([a, b], { lr: 1, clipNorm: 1 });
+    setGradient(a, [1]);
+    optimizer.step();
+    setGradient(a, [3]);
+    setGradient(b, [4]);
+    optimizer.step();
+    expect(await a.item()).toBeCloseTo(-1.6, 5);
+    expect(await b.item()).toBeCloseTo(-0.8, 5);
+    // The gradients are as they were.
+    expect([await a.grad!.item(), await b.grad!.item()]).toEqual([3, 4]);
+  });
+
+  test('hides no gradient that is not a number', async () => {
+    const p = parameter([1, 2], [2]);
+    setGradient(p, [NaN, 1]);
+    new SGD([p], { clipValue: 1 }).step();
+    expect([...(await p.data())]).toEqual([NaN, expect.closeTo(1.999, 5)]);
+    const q = parameter([1, 2], [2]);
+    setGradient(q, [NaN, 1]);
+    new SGD([q], { clipNorm: 1 }).step();
+    expect([...(await q.data())]).toEqual([NaN, NaN]);
+  });
+
+  test('of weights leaves those of one axis alone', async () => {
+    const [w, b] = [parameter([3, 0.1, 4, 0.2], [2, 2]), parameter([9, 9], [2])];
+    setGradient(w, [0, 0, 0, 0]);
+    setGradient(b, [0, 0]);
+    new SGD([w, b], { maxNorm: 1 }).step();
+    const expected = [0.6, 0.1, 0.8, 0.2].map((v) => expect.closeTo(v, 6) as number);
+    expect([...(await w.data())]).toEqual(expected);
+    expect([...(await b.data())]).toEqual([9, 9]);
+  });
+});
+
+describe('clipGradNorm', () => {
+  const shapes = [[40_003], [7, 5], [], [0]];
+  const all = () => shapes.map((shape, i) => parameter(noise(volume(shape), i), shape));
+
+  test.each([0.5, 1e6])('to %d scales all gradients by one factor, and gives their norm', async (maxNorm) => {
+    const parameters = all();
+    const gradients = shapes.map((shape, i) => noise(volume(shape), 10 + i));
+    parameters.forEach((p, i) => setGradient(p, gradients[i]!));
+    const expected = norm(gradients.flatMap((g) => [...g]));
+    // One without a gradient is passed over.
+    const measured = await clipGradNorm([...parameters, parameter([1], [1])], maxNorm).item();
+    expect(measured / expected).toBeCloseTo(1, 6);
+    const factor = Math.min(1, maxNorm / (expected + 1e-6));
+    for (const [i, p] of parameters.entries()) {
+      expect(
+        relativeError(
+          await p.grad!.data(),
+          Array.from(gradients[i]!, (g) => g * factor),
+        ),
+      ).toBeLessThan(1e-6);
+      expect(p.grad!.versions.changes).toBe(1);
+    }
+  });
+
+  test('comes to the same bits with 1 and 2 threads', async () => {
+    await expectSameBits(() => {
+      const parameters = all();
+      parameters.forEach((p, i) => setGradient(p, noise(p.size, 20 + i)));
+      return [clipGradNorm(parameters, 1), ...parameters.map((p) => p.grad!)];
+    });
+  });
+
+  test('scales a gradient that two parameters share once, and counts it twice', async () => {
+    const [a, b, g] = [parameter([1], [1]), parameter([1], [1]), f32([3], [1])];
+    a.grad = g;
+    b.grad = g.detach();
+    expect(await clipGradNorm([a, b], 1).item()).toBeCloseTo(Math.sqrt(18), 5);
+    expect(await g.item()).toBeCloseTo(3 / Math.sqrt(18), 5);
+  });
+
+  test('measures with Infinity, of nothing 0; refuses what is no bound', async () => {
+    const p = parameter([1, 2], [2]);
+    expect(await clipGradNorm([p], 1).item()).toBe(0);
+    setGradient(p, [3, 4]);
+    expect(await clipGradNorm([p], Infinity).item()).toBe(5);
+    expect([...(await p.grad!.data())]).toEqual([3, 4]);
+    expect(() => clipGradNorm([p], -1)).toThrow(/clipGradNorm: maxNorm is -1.*, wants a number from 0 on/);
+    expect(() => clipGradNorm([p], NaN)).toThrow(/clipGradNorm: maxNorm is NaN/);
+  });
+});
+
 describe('refused', () => {
   const p = parameter([1, 2, 3], [3]);
 
@@ -300,6 +478,15 @@ describe('refused', () => {
     [Adam, { betas: [0.9, -1] }, /^Adam: betas\[1\] is -1/],
     [Adam, { betas: 0.9 }, /^Adam: betas wants two numbers/],
     [Adam, { eps: -1 }, /^Adam: eps is -1/],
+    [Adam, { clipNorm: 0 }, /^Adam: clipNorm is 0, wants a number above 0, or null$/],
+    [SGD, { clipValue: Infinity }, /^SGD: clipValue is Infinity, wants a finite number/],
+    [SGD, { maxNorm: '1' }, /^SGD: maxNorm is of type string/],
+    [Adagrad, { lrDecay: -1 }, /^Adagrad: lrDecay is -1/],
+    [Adagrad, { initialAccumulatorValue: -1 }, /^Adagrad: initialAccumulatorValue is -1/],
+    [Adagrad, { eps: NaN }, /^Adagrad: eps is NaN/],
+    [RMSprop, { alpha: 1.5 }, /^RMSprop: alpha is 1.5, wants at most 1$/],
+    [RMSprop, { momentum: -1 }, /^RMSprop: momentum is -1/],
+    [RMSprop, { centered: 1 }, /^RMSprop: centered is of type number, wants true or false/],
     [AdamW, { weightDecay: NaN }, /^AdamW: weightDecay is NaN/],
     [AdamW, { decoupledWeightDecay: 'no' }, /^AdamW: decoupledWeightDecay is of type string/],
   ])('%o %o', (Kind, options, message) => {
@@ -322,7 +509,7 @@ describe('refused', () => {
       /0.mean is f32 \[3\], wants f32 \[2\]/,
     );
     expect(load({ options: { ...state.options, eps: -1 } })).toThrow(/eps is -1/);
-    expect(load({ options: { lr: 1 } })).toThrow(/betas wants two numbers/);
+    expect(load({ options: { ...adam, betas: 1 } })).toThrow(/betas wants two numbers/);
     expect(optimizer.stateDict()).toEqual(state);
     load({})();
     expect(await optimizer.stateDict().tensors.get('0.mean')!.data()).toEqual(mean);
@@ -334,6 +521,7 @@ describe('the native side refuses', () => {
   const [a, b, c, d] = tensors;
   const handles = (list: unknown) =>
     (Array.isArray(list) ? list.map((t: unknown) => (t instanceof Tensor ? t.handle : t)) : list) as Handle[];
+  const unclipped: readonly [number, number, number] = [Infinity, Infinity, Infinity];
   const step = (p: unknown, g: unknown, v: unknown, change: Partial<typeof sgd> = {}) => {
     const o = { ...sgd, ...change };
     return () =>
@@ -341,18 +529,23 @@ describe('the native side refuses', () => {
         handles(p),
         handles(g),
         handles(v),
+        Array.isArray(p) ? p.map(() => 2) : [],
         o.lr,
         o.momentum,
         o.dampening,
         o.weightDecay,
         o.nesterov,
-        false,
+        ...unclipped,
       );
   };
   const adamStep =
-    (p: unknown, g: unknown, m: unknown, v: unknown, number = 1, beta2 = 0.9) =>
+    (p: unknown, g: unknown, m: unknown, v: unknown, steps = [1], beta2 = 0.9, clipped = unclipped) =>
     () =>
-      native.adam(handles(p), handles(g), handles(m), handles(v), number, 0.1, 0.9, beta2, 1e-8, 0, false);
+      native.adam(
+        ...([handles(p), handles(g), handles(m), handles(v)] as const),
+        ...([steps, 0.1, 0.9, beta2, 1e-8, 0, false] as const),
+        ...clipped,
+      );
 
   test('lists and tensors that do not fit', () => {
     const momentum = 0.9;
@@ -379,7 +572,20 @@ describe('the native side refuses', () => {
     expect(step([a], [b], [], { lr: -1 })).toThrow(/sgd: lr is -1/);
     expect(step([a], [b], [], { dampening: -Infinity })).toThrow(/sgd: dampening is infinite/);
     expect(step([a], [b], [], { nesterov: true })).toThrow(/sgd: nesterov wants/);
-    expect(adamStep([a], [b], [c], [d], 0)).toThrow(/adam: step is 0, wants a whole number from 1/);
-    expect(adamStep([a], [b], [c], [d], 1, 1)).toThrow(/adam: beta2 is 1/);
+    expect(adamStep([a], [b], [c], [d], [0])).toThrow(/adam: steps\[0\] is 0, wants a whole number from 1/);
+    expect(adamStep([a], [b], [c], [d], [])).toThrow(/adam: steps has 0 numbers, wants 1/);
+    expect(adamStep([a], [b], [c], [d], [1], 1)).toThrow(/adam: beta2 is 1/);
+    const clipped = (...values: [number, number, number]) => adamStep([a], [b], [c], [d], [1], 0.9, values);
+    expect(clipped(0, 1, 1)).toThrow(/adam: clipValue is 0.*, wants a number above 0/);
+    expect(clipped(1, -1, 1)).toThrow(/adam: clipNorm is -1/);
+    expect(clipped(1, 1, NaN)).toThrow(/adam: maxNorm is NaN/);
+    const rmsProp = (alpha: number, means: Tensor[]) => () =>
+      native.rmsProp(
+        ...([handles([a]), handles([b]), handles([c]), handles(means), []] as const),
+        ...([0.1, alpha, 1e-8, 0, 0] as const),
+        ...unclipped,
+      );
+    expect(rmsProp(1.5, [])).toThrow(/rmsProp: alpha is 1.5.*, wants a number from 0 to 1/);
+    expect(rmsProp(0.5, [a])).toThrow(/means\[0\] and parameters\[0\] are one tensor/);
   });
 });

@@ -313,7 +313,9 @@ function steps(m, states) {
   const shapes = m.list(m.int(0, 4), () => m.shape());
   const lists = m.list(2 + states, () => shapes.map((shape) => m.tensor('f32', shape)));
   const fraction = () => m.pick([0, 0.1, 0.9, 1e-8]);
-  return { lists, fraction };
+  const taken = shapes.map(() => m.int(1, 1000));
+  const clipping = m.list(3, () => m.pick([Infinity, Infinity, 1, 1e-3]));
+  return { lists, taken, fraction, clipping };
 }
 
 const softmaxLike = (m) => {
@@ -547,14 +549,31 @@ const recipes = {
     const output = m.flag() ? m.tensor('f32', shape) : null;
     return [...given, output, output !== null || m.flag(), m.flag()];
   },
+  localResponseNorm: (m) => [m.tensor(), m.int(1, 9), 0.1, m.pick([0.75, 0.5]), 1],
+  localResponseNormBackward(m) {
+    const shape = m.shape();
+    return [m.tensor('f32', shape), m.tensor('f32', shape), m.int(1, 9), 0.1, m.pick([0.75, 1]), 2];
+  },
   sgd(m) {
-    const { lists, fraction } = steps(m, 1);
+    const { lists, taken, fraction, clipping } = steps(m, 1);
     const [p, g, v] = lists;
-    return [p, g, m.flag() ? v : [], fraction(), fraction(), fraction(), fraction(), m.chance(20), m.flag()];
+    const rates = [fraction(), fraction(), fraction(), fraction()];
+    return [p, g, m.flag() ? v : [], taken, ...rates, m.chance(20), ...clipping];
   },
   adam(m) {
-    const { lists, fraction } = steps(m, 2);
-    return [...lists, m.int(1, 1000), fraction(), fraction(), fraction(), fraction(), fraction(), m.flag()];
+    const { lists, taken, fraction, clipping } = steps(m, 2);
+    const rates = [fraction(), fraction(), fraction(), fraction(), fraction()];
+    return [...lists, taken, ...rates, m.flag(), ...clipping];
+  },
+  adagrad(m) {
+    const { lists, taken, fraction, clipping } = steps(m, 1);
+    return [...lists, taken, fraction(), fraction(), fraction(), fraction(), ...clipping];
+  },
+  rmsProp(m) {
+    const { lists, fraction, clipping } = steps(m, 3);
+    const [p, g, s, ...others] = lists;
+    const rates = [fraction(), fraction(), fraction(), fraction(), fraction()];
+    return [p, g, s, ...others.map((list) => (m.flag() ? list : [])), ...rates, ...clipping];
   },
 };
 
