@@ -7,6 +7,7 @@
 
 #include "kernels/probe.h"
 #include "ops/operation.h"
+#include "runtime/cpu.h"
 #include "runtime/parallel.h"
 
 namespace striate {
