@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "ops/conv_depthwise.h"
 #include "ops/conv_direct.h"
 #include "ops/operation.h"
 
@@ -19,8 +20,10 @@ inline Tensor conv2d(Stream& stream, const Tensor& x, const Tensor& weight, cons
     requireShape("conv2d", "bias", bias, {s.outputs});
   }
   Tensor y("conv2d", s.out(), DType::f32);
-  submit(stream, "conv2d", {x, weight, bias}, {y},
-         [=] { directForward(s, x.f32(), weight.f32(), bias ? bias.f32() : nullptr, relu, y.f32()); });
+  submit(stream, "conv2d", {x, weight, bias}, {y}, [=] {
+    (depthwiseSuits(s) ? depthwiseForward : directForward)(s, x.f32(), weight.f32(),
+                                                           bias ? bias.f32() : nullptr, relu, y.f32());
+  });
   return y;
 }
 
@@ -32,8 +35,10 @@ inline Tensor conv2dByInput(Stream& stream, const Tensor& gradient, const Tensor
   const ConvShape s("conv2dByInput", inputShape, weight.shape, moves, groups);
   requireShape("conv2dByInput", "gradient", gradient, s.out());
   Tensor dx("conv2dByInput", inputShape, DType::f32);
-  submit(stream, "conv2dByInput", {gradient, weight}, {dx},
-         [=] { directByInput(s, gradient.f32(), weight.f32(), dx.f32()); });
+  submit(stream, "conv2dByInput", {gradient, weight}, {dx}, [=] {
+    if (depthwiseSuits(s)) return depthwiseByInput(s, gradient.f32(), weight.f32(), dx.f32());
+    directByInput(s, gradient.f32(), weight.f32(), dx.f32());
+  });
   return dx;
 }
 
@@ -50,7 +55,7 @@ inline Tensor conv2dByWeight(Stream& stream, const Tensor& gradient, const Tenso
       std::memset(dw.raw(), 0, static_cast<size_t>(dw.bytes()));
       return;
     }
-    directByWeight(s, gradient.f32(), x.f32(), dw.f32());
+    (depthwiseSuits(s) ? depthwiseByWeight : directByWeight)(s, gradient.f32(), x.f32(), dw.f32());
   });
   return dw;
 }

@@ -13,6 +13,9 @@ struct Avx2 {
   struct Mask {
     __m256 m;
   };
+  struct Places {
+    __m256i i;
+  };
 
   __m256 v;
 
@@ -40,6 +43,8 @@ struct Avx2 {
   friend Mask operator<=(Avx2 a, Avx2 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LE_OQ)}; }
   friend Mask operator==(Avx2 a, Avx2 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)}; }
   friend Avx2 select(Mask m, Avx2 a, Avx2 b) { return {_mm256_blendv_ps(b.v, a.v, m.m)}; }
+  static Places places(const int32_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
+  friend Avx2 permute(Avx2 a, Places p) { return {_mm256_permutevar8x32_ps(a.v, p.i)}; }
   float sum() const {
     const __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));

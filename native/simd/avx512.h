@@ -13,6 +13,9 @@ struct Avx512 {
   struct Mask {
     __mmask16 m;
   };
+  struct Places {
+    __m512i i;
+  };
 
   __m512 v;
 
@@ -42,6 +45,8 @@ struct Avx512 {
   friend Mask operator<=(Avx512 a, Avx512 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
   friend Mask operator==(Avx512 a, Avx512 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
   friend Avx512 select(Mask m, Avx512 a, Avx512 b) { return {_mm512_mask_blend_ps(m.m, b.v, a.v)}; }
+  static Places places(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
+  friend Avx512 permute(Avx512 a, Places p) { return {_mm512_permutexvar_ps(p.i, a.v)}; }
   float sum() const { return _mm512_reduce_add_ps(v); }
   float maximum() const { return _mm512_reduce_max_ps(v); }
 

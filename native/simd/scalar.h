@@ -12,6 +12,7 @@ struct Scalar {
   /// Pixels of a register tile for 1, 2 and 4 vectors of columns (see kernels/matmul_tile.h).
   static constexpr int tileRows[3] = {8, 4, 4};
   using Mask = bool;
+  struct Places {};
 
   float v;
 
@@ -44,6 +45,9 @@ struct Scalar {
   friend Mask operator<=(Scalar a, Scalar b) { return a.v <= b.v; }
   friend Mask operator==(Scalar a, Scalar b) { return a.v == b.v; }
   friend Scalar select(Mask m, Scalar a, Scalar b) { return m ? a : b; }
+  static Places places(const int32_t*) { return {}; }
+  /// Lane i of the result is lane places[i] of a.
+  friend Scalar permute(Scalar a, Places) { return a; }
   float sum() const { return v; }
   float maximum() const { return v; }
 };
