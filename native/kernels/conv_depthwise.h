@@ -52,6 +52,7 @@ struct LaneConv {
   bool relu;
   float* out;
   int64_t outRow, outColumn;  ///< from one lattice point to the next
+  bool stream;                ///< past the caches: outputs are whole vectors at multiples of their size
   Upcoming upcoming;
   template <class Vec>
   void run() const;
@@ -249,12 +250,15 @@ void laneTile(const LaneConv& conv, const LaneRing<Vec>& ring, const float* weig
   const float* at = conv.bias + output;
   const Vec bias = !conv.bias ? Vec::broadcast(0.0f) : whole ? Vec::load(at) : Vec::loadPartial(at, lanes);
   const int64_t outColumn = conv.outColumn;
-  const bool relu = conv.relu;
+  const bool relu = conv.relu, stream = conv.stream;
 #pragma GCC unroll 16
   for (int p = 0; p < pixels; ++p, out += outColumn) {
     Vec result = sum[p] + bias;
     if (relu) result = max(Vec::broadcast(0.0f), result);
-    whole ? result.store(out) : result.storePartial(out, lanes);
+    if (stream)
+      result.stream(out);
+    else
+      whole ? result.store(out) : result.storePartial(out, lanes);
   }
 }
 
@@ -294,6 +298,7 @@ void LaneConv::run() const {
       }
     }
   }
+  if (stream) Vec::fence();
 }
 
 /// A row of gradients and the rows of the image that it meets.

@@ -31,6 +31,15 @@ struct LanePieces {
 
   /// Bands one after the other are one thread's, so that it can bring the next one near.
   int64_t runs() const { return std::min(images * bands, runsWanted); }
+
+  /// The band that a thread will probably work at after this one, or −1.
+  int64_t upcoming(int64_t unit, int64_t run) const {
+    const int64_t units = images * bands;
+    if (parts > 1) return -1;
+    if (unit + 1 < (run + 1) * units / runs()) return unit + 1;
+    const int64_t next = run + threads();
+    return next < runs() ? next * units / runs() : -1;
+  }
 };
 
 /// Correlates images [images, height, width, pixelStep], of which output k sees the `channels` channels of
@@ -65,6 +74,10 @@ struct LaneCorrelation {
     whole.relu = relu;
     whole.outRow = outRow;
     whole.outColumn = outColumn;
+    // What the caches cannot hold until it is read anyway.
+    constexpr int64_t streamedFloats = 1024 * 1024;
+    whole.stream = outputs % lanes == 0 && reinterpret_cast<uintptr_t>(out) % 64 == 0 &&
+                   images * h.points * w.points * outputs >= streamedFloats;
     const int64_t units = images * cut.bands, runs = cut.runs();
     const auto bandRows = [&](int64_t unit) { return unit % cut.bands * cut.bandRows; };
     const int64_t sourceRow = width * pixelStep;
@@ -83,13 +96,13 @@ struct LaneCorrelation {
             conv.window.rowTo = std::min(h.points, conv.window.rowFrom + cut.bandRows);
             conv.out = out + image * outImage;
             conv.upcoming = {};
-            if (unit + 1 < last && cut.parts == 1) {
-              const int64_t next = (unit + 1) / cut.bands, row = bandRows(unit + 1);
+            if (const int64_t ahead = cut.upcoming(unit, run); ahead >= 0) {
+              const int64_t next = ahead / cut.bands, row = bandRows(ahead);
               const int64_t rows = std::min(h.points - row, cut.bandRows);
               const int64_t top = std::clamp<int64_t>(row * h.stride, 0, height);
-              conv.upcoming = {source + (next * height + top) * sourceRow,
-                               out + next * outImage + row * outRow,
-                               std::min(height - top, rows * h.stride) * sourceRow, rows * outRow};
+              conv.upcoming = {
+                  source + (next * height + top) * sourceRow, out + next * outImage + row * outRow,
+                  std::min(height - top, rows * h.stride) * sourceRow, whole.stream ? 0 : rows * outRow};
             }
             dispatch(conv);
           }
@@ -215,8 +228,8 @@ inline void depthwiseByWeight(const ConvShape& s, const float* gradient, const f
       conv.window.rowFrom = unit % cut.bands * cut.bandRows;
       conv.window.rowTo = std::min(s.outHeight, conv.window.rowFrom + cut.bandRows);
       conv.upcoming = {};
-      if (unit + 1 < last && cut.parts == 1) {
-        const int64_t next = (unit + 1) / cut.bands, row = (unit + 1) % cut.bands * cut.bandRows;
+      if (const int64_t ahead = cut.upcoming(unit, block); ahead >= 0) {
+        const int64_t next = ahead / cut.bands, row = ahead % cut.bands * cut.bandRows;
         const int64_t top = std::min(row * m.strideHeight, s.height),
                       count = std::min(s.outHeight - row, cut.bandRows);
         conv.upcoming = {x + (next * s.height + top) * s.width * s.channels,

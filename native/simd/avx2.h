@@ -23,6 +23,8 @@ struct Avx2 {
   static Avx2 load(const float* p) { return {_mm256_loadu_ps(p)}; }
   static Avx2 loadPartial(const float* p, int n) { return {_mm256_maskload_ps(p, firstLanes(n))}; }
   void store(float* p) const { _mm256_storeu_ps(p, v); }
+  void stream(float* p) const { _mm256_stream_ps(p, v); }
+  static void fence() { _mm_sfence(); }
   void storePartial(float* p, int n) const { _mm256_maskstore_ps(p, firstLanes(n), v); }
 
   friend Avx2 operator+(Avx2 a, Avx2 b) { return {_mm256_add_ps(a.v, b.v)}; }

@@ -27,6 +27,8 @@ struct Neon {
     return {vld1q_f32(lanes)};
   }
   void store(float* p) const { vst1q_f32(p, v); }
+  void stream(float* p) const { store(p); }
+  static void fence() {}
   void storePartial(float* p, int n) const {
     float lanes[size];
     vst1q_f32(lanes, v);

@@ -20,6 +20,10 @@ struct Scalar {
   static Scalar load(const float* p) { return {*p}; }
   static Scalar loadPartial(const float*, int) { return {0.0f}; }
   void store(float* p) const { *p = v; }
+  /// Past the caches, to an address that is a multiple of the vector's size; fence() comes before another
+  /// thread may read it.
+  void stream(float* p) const { store(p); }
+  static void fence() {}
   void storePartial(float*, int) const {}
 
   friend Scalar operator+(Scalar a, Scalar b) { return {a.v + b.v}; }
