@@ -1,4 +1,6 @@
 export * from './conv.js';
+export * from './conv1d.js';
+export * from './convTranspose.js';
 export * from './creation.js';
 export * from './elementwise.js';
 export * from './matmul.js';

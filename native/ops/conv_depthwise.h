@@ -18,16 +18,19 @@ struct LanePieces {
   static constexpr int64_t runsWanted = 32;
   int64_t images, bandRows, bands, vectors, parts;
 
-  static LanePieces cut(int64_t images, int64_t rows, int64_t rowFloats, int64_t outputs) {
-    constexpr int64_t bandFloats = 128 * 1024;
+  static LanePieces cut(int64_t images, int64_t rows, int64_t rowFloats, int64_t outputs, int64_t least) {
+    constexpr int64_t bandFloats = 64 * 1024;
     LanePieces p{};
     p.images = images;
-    p.bandRows = std::clamp<int64_t>(bandFloats / std::max<int64_t>(rowFloats, 1), 1, rows);
+    p.bandRows = std::clamp<int64_t>(std::max(bandFloats / std::max<int64_t>(rowFloats, 1), least), 1, rows);
     p.bands = (rows + p.bandRows - 1) / p.bandRows;
     p.vectors = (outputs + vectorLanes() - 1) / vectorLanes();
     p.parts = std::clamp<int64_t>(runsWanted / (images * p.bands), 1, p.vectors);
     return p;
   }
+
+  /// Each band brings its first rows in again, which costs where groups have several channels.
+  static int64_t leastRows(int64_t channels, int64_t reach) { return channels > 1 ? 4 * reach : 1; }
 
   /// Bands one after the other are one thread's, so that it can bring the next one near.
   int64_t runs() const { return std::min(images * bands, runsWanted); }
@@ -60,7 +63,8 @@ struct LaneCorrelation {
   void run() const {
     if (images * h.points * w.points * outputs == 0) return;
     const LanePieces cut =
-        LanePieces::cut(images, h.points, w.points * (pixelStep * h.stride * w.stride + outputs), outputs);
+        LanePieces::cut(images, h.points, w.points * (pixelStep * h.stride * w.stride + outputs), outputs,
+                        LanePieces::leastRows(channels, taps(h).reach()));
     const int64_t lanes = vectorLanes(), depth = kernelPlaces() * channels * lanes;
     const Block packed = Block::take(std::max<int64_t>(1, cut.vectors * depth) * int64_t{sizeof(float)});
     parallelFor(cut.vectors, [&](int64_t vector) { pack(vector, packed.floats() + vector * depth); });
@@ -202,9 +206,9 @@ inline void depthwiseByWeight(const ConvShape& s, const float* gradient, const f
   whole.gradientColumn = s.outputs;
   whole.gradientRow = s.outWidth * s.outputs;
 
-  const LanePieces cut =
-      LanePieces::cut(s.images, s.outHeight,
-                      s.outWidth * (s.channels * m.strideHeight * m.strideWidth + s.outputs), s.outputs);
+  const LanePieces cut = LanePieces::cut(
+      s.images, s.outHeight, s.outWidth * (s.channels * m.strideHeight * m.strideWidth + s.outputs),
+      s.outputs, LanePieces::leastRows(channels, whole.window.h.reach()));
   const int64_t units = s.images * cut.bands, blocks = cut.runs();
   const int64_t rows = s.kernelHeight * channels * s.kernelWidth, elements = cut.vectors * rows * lanes;
   const Block sums = Block::take((blocks + 1) * elements * int64_t{sizeof(float)});
