@@ -16,32 +16,47 @@ namespace striate {
 /// out to the threads in pieces: parts of the vectors too, where there are few bands.
 struct LanePieces {
   static constexpr int64_t runsWanted = 32;
-  int64_t images, bandRows, bands, vectors, parts;
+  int64_t images, height;
+  LaneTaps h;
+  int64_t rows, bandRows, bands, vectors, parts;
 
-  static LanePieces cut(int64_t images, int64_t rows, int64_t rowFloats, int64_t outputs, int64_t least) {
+  /// `rowFloats` is what a lattice row takes of input and output.
+  LanePieces(int64_t images, int64_t height, const LaneTaps& h, int64_t rows, int64_t rowFloats,
+             int64_t channels, int64_t outputs)
+      : images(images), height(height), h(h), rows(rows) {
     constexpr int64_t bandFloats = 64 * 1024;
-    LanePieces p{};
-    p.images = images;
-    p.bandRows = std::clamp<int64_t>(std::max(bandFloats / std::max<int64_t>(rowFloats, 1), least), 1, rows);
-    p.bands = (rows + p.bandRows - 1) / p.bandRows;
-    p.vectors = (outputs + vectorLanes() - 1) / vectorLanes();
-    p.parts = std::clamp<int64_t>(runsWanted / (images * p.bands), 1, p.vectors);
-    return p;
+    // Each band brings its first rows in again, which costs where groups have several channels.
+    const int64_t least = channels > 1 ? 4 * h.reach() : 1;
+    bandRows = std::clamp<int64_t>(std::max(bandFloats / std::max<int64_t>(rowFloats, 1), least), 1, rows);
+    bands = (rows + bandRows - 1) / bandRows;
+    vectors = (outputs + vectorLanes() - 1) / vectorLanes();
+    parts = std::clamp<int64_t>(runsWanted / (images * bands), 1, vectors);
   }
 
-  /// Each band brings its first rows in again, which costs where groups have several channels.
-  static int64_t leastRows(int64_t channels, int64_t reach) { return channels > 1 ? 4 * reach : 1; }
-
-  /// Bands one after the other are one thread's, so that it can bring the next one near.
+  /// Bands one after the other are one thread's.
   int64_t runs() const { return std::min(images * bands, runsWanted); }
+  int64_t firstOf(int64_t run) const { return run * images * bands / runs(); }
 
-  /// The band that a thread will probably work at after this one, or −1.
-  int64_t upcoming(int64_t unit, int64_t run) const {
-    const int64_t units = images * bands;
-    if (parts > 1) return -1;
-    if (unit + 1 < (run + 1) * units / runs()) return unit + 1;
-    const int64_t next = run + threads();
-    return next < runs() ? next * units / runs() : -1;
+  int64_t image(int64_t band) const { return band / bands; }
+  int64_t rowFrom(int64_t band) const { return band % bands * bandRows; }
+  int64_t rowTo(int64_t band) const { return std::min(rows, rowFrom(band) + bandRows); }
+
+  /// The band that a thread will probably work at after this one: its rows of the source that are new, and
+  /// its rows of another tensor.
+  Upcoming after(int64_t band, int64_t run, const float* source, int64_t sourceRow, const float* other,
+                 int64_t otherImage, int64_t otherRow) const {
+    if (parts > 1) return {};
+    const int64_t nextRun = run + threads();
+    int64_t next = band + 1;
+    if (next == firstOf(run + 1)) {
+      if (nextRun >= runs()) return {};
+      next = firstOf(nextRun);
+    }
+    const int64_t from = rowFrom(next), count = rowTo(next) - from, lowest = h.first + h.reach() - h.stride;
+    const int64_t top = from == 0 ? 0 : std::clamp<int64_t>(from * h.stride + lowest, 0, height);
+    const int64_t end = std::clamp<int64_t>(rowTo(next) * h.stride + lowest, top, height);
+    return {source + (image(next) * height + top) * sourceRow,
+            other + image(next) * otherImage + from * otherRow, (end - top) * sourceRow, count * otherRow};
   }
 };
 
@@ -62,9 +77,8 @@ struct LaneCorrelation {
 
   void run() const {
     if (images * h.points * w.points * outputs == 0) return;
-    const LanePieces cut =
-        LanePieces::cut(images, h.points, w.points * (pixelStep * h.stride * w.stride + outputs), outputs,
-                        LanePieces::leastRows(channels, taps(h).reach()));
+    const LanePieces cut(images, height, taps(h), h.points,
+                         w.points * (pixelStep * h.stride * w.stride + outputs), channels, outputs);
     const int64_t lanes = vectorLanes(), depth = kernelPlaces() * channels * lanes;
     const Block packed = Block::take(std::max<int64_t>(1, cut.vectors * depth) * int64_t{sizeof(float)});
     parallelFor(cut.vectors, [&](int64_t vector) { pack(vector, packed.floats() + vector * depth); });
@@ -82,32 +96,20 @@ struct LaneCorrelation {
     constexpr int64_t streamedFloats = 1024 * 1024;
     whole.stream = outputs % lanes == 0 && reinterpret_cast<uintptr_t>(out) % 64 == 0 &&
                    images * h.points * w.points * outputs >= streamedFloats;
-    const int64_t units = images * cut.bands, runs = cut.runs();
-    const auto bandRows = [&](int64_t unit) { return unit % cut.bands * cut.bandRows; };
-    const int64_t sourceRow = width * pixelStep;
     parallelWithScratch(
-        runs * cut.parts, whole.window.ringFloats(channels, lanes), [&](int64_t piece, float* ring) {
+        cut.runs() * cut.parts, whole.window.ringFloats(channels, lanes), [&](int64_t piece, float* ring) {
           const int64_t run = piece / cut.parts, part = piece % cut.parts;
           LaneConv conv = whole;
           conv.window.vectorFrom = part * cut.vectors / cut.parts;
           conv.window.vectorTo = (part + 1) * cut.vectors / cut.parts;
           conv.window.ring = ring;
-          const int64_t last = (run + 1) * units / runs;
-          for (int64_t unit = run * units / runs; unit < last; ++unit) {
-            const int64_t image = unit / cut.bands;
-            conv.image.values = source + image * height * sourceRow;
-            conv.window.rowFrom = bandRows(unit);
-            conv.window.rowTo = std::min(h.points, conv.window.rowFrom + cut.bandRows);
-            conv.out = out + image * outImage;
-            conv.upcoming = {};
-            if (const int64_t ahead = cut.upcoming(unit, run); ahead >= 0) {
-              const int64_t next = ahead / cut.bands, row = bandRows(ahead);
-              const int64_t rows = std::min(h.points - row, cut.bandRows);
-              const int64_t top = std::clamp<int64_t>(row * h.stride, 0, height);
-              conv.upcoming = {
-                  source + (next * height + top) * sourceRow, out + next * outImage + row * outRow,
-                  std::min(height - top, rows * h.stride) * sourceRow, whole.stream ? 0 : rows * outRow};
-            }
+          for (int64_t band = cut.firstOf(run); band < cut.firstOf(run + 1); ++band) {
+            conv.image.values = source + cut.image(band) * height * width * pixelStep;
+            conv.window.rowFrom = cut.rowFrom(band);
+            conv.window.rowTo = cut.rowTo(band);
+            conv.out = out + cut.image(band) * outImage;
+            conv.upcoming = cut.after(band, run, source, width * pixelStep, out, outImage, outRow);
+            if (whole.stream) conv.upcoming.secondFloats = 0;
             dispatch(conv);
           }
         });
@@ -206,10 +208,10 @@ inline void depthwiseByWeight(const ConvShape& s, const float* gradient, const f
   whole.gradientColumn = s.outputs;
   whole.gradientRow = s.outWidth * s.outputs;
 
-  const LanePieces cut = LanePieces::cut(
-      s.images, s.outHeight, s.outWidth * (s.channels * m.strideHeight * m.strideWidth + s.outputs),
-      s.outputs, LanePieces::leastRows(channels, whole.window.h.reach()));
-  const int64_t units = s.images * cut.bands, blocks = cut.runs();
+  const LanePieces cut(s.images, s.height, whole.window.h, s.outHeight,
+                       s.outWidth * (s.channels * m.strideHeight * m.strideWidth + s.outputs), channels,
+                       s.outputs);
+  const int64_t blocks = cut.runs();
   const int64_t rows = s.kernelHeight * channels * s.kernelWidth, elements = cut.vectors * rows * lanes;
   const Block sums = Block::take((blocks + 1) * elements * int64_t{sizeof(float)});
   float* total = sums.floats() + blocks * elements;
@@ -224,23 +226,14 @@ inline void depthwiseByWeight(const ConvShape& s, const float* gradient, const f
     std::memset(
         conv.sums + conv.window.vectorFrom * rows * lanes, 0,
         static_cast<size_t>((conv.window.vectorTo - conv.window.vectorFrom) * rows * lanes) * sizeof(float));
-    const int64_t last = (block + 1) * units / blocks;
-    for (int64_t unit = block * units / blocks; unit < last; ++unit) {
-      const int64_t image = unit / cut.bands;
-      conv.image.values = x + image * s.height * s.width * s.channels;
-      conv.gradient = gradient + image * s.outHeight * whole.gradientRow;
-      conv.window.rowFrom = unit % cut.bands * cut.bandRows;
-      conv.window.rowTo = std::min(s.outHeight, conv.window.rowFrom + cut.bandRows);
-      conv.upcoming = {};
-      if (const int64_t ahead = cut.upcoming(unit, block); ahead >= 0) {
-        const int64_t next = ahead / cut.bands, row = ahead % cut.bands * cut.bandRows;
-        const int64_t top = std::min(row * m.strideHeight, s.height),
-                      count = std::min(s.outHeight - row, cut.bandRows);
-        conv.upcoming = {x + (next * s.height + top) * s.width * s.channels,
-                         gradient + (next * s.outHeight + row) * whole.gradientRow,
-                         std::min(s.height - top, count * m.strideHeight) * s.width * s.channels,
-                         count * whole.gradientRow};
-      }
+    for (int64_t band = cut.firstOf(block); band < cut.firstOf(block + 1); ++band) {
+      const int64_t gradientImage = s.outHeight * whole.gradientRow;
+      conv.image.values = x + cut.image(band) * s.height * s.width * s.channels;
+      conv.gradient = gradient + cut.image(band) * gradientImage;
+      conv.window.rowFrom = cut.rowFrom(band);
+      conv.window.rowTo = cut.rowTo(band);
+      conv.upcoming =
+          cut.after(band, block, x, s.width * s.channels, gradient, gradientImage, whole.gradientRow);
       dispatch(conv);
     }
   });
