@@ -142,8 +142,10 @@ class LaneRing {
           Vec::loadPartial(from, held).store(to);
     } else if (span_ <= Vec::size) {
       int64_t c = 0;
-      for (; c + 8 <= channels; c += 8) spread<8>(c, end - start, held, from, to + c * plane());
-      for (; c + 4 <= channels; c += 4) spread<4>(c, end - start, held, from, to + c * plane());
+      if constexpr (Vec::size >= 8)
+        for (; c + 8 <= channels; c += 8) spread<8>(c, end - start, held, from, to + c * plane());
+      if constexpr (Vec::size >= 4)
+        for (; c + 4 <= channels; c += 4) spread<4>(c, end - start, held, from, to + c * plane());
       for (; c < channels; ++c) spread<1>(c, end - start, held, from, to + c * plane());
     } else {
       for (int64_t c = 0; c < channels; ++c, to += plane())
