@@ -200,6 +200,18 @@ export interface Binding {
     groups: number,
   ): { algorithm: string; milliseconds: number }[];
 
+  convTranspose2d(
+    input: Handle,
+    weight: Handle,
+    bias: Handle | null,
+    stride: readonly number[],
+    padding: readonly number[],
+    dilation: readonly number[],
+    outputPadding: readonly number[],
+    groups: number,
+    relu: boolean,
+  ): Handle;
+
   // pool.cc; as in conv.cc
   maxPool2d(
     input: Handle,

@@ -1,6 +1,13 @@
 export { ReLU } from './activation.js';
 export { AdaptiveAvgPool2d, AdaptiveMaxPool2d } from './adaptivePool.js';
 export { Conv2d, type Conv2dLayerOptions } from './conv.js';
+export {
+  Conv1d,
+  ConvTranspose1d,
+  type Conv1dLayerOptions,
+  type ConvTranspose1dLayerOptions,
+} from './conv1d.js';
+export { ConvTranspose2d, type ConvTranspose2dLayerOptions } from './convTranspose.js';
 export { Dropout } from './dropout.js';
 export { Flatten } from './flatten.js';
 export { fuseConvBatchNorm, fuseForInference } from './fuse.js';

@@ -1,5 +1,7 @@
 export * from './adaptivePool.js';
 export * from './conv.js';
+export * from './conv1d.js';
+export * from './convTranspose.js';
 export * from './creation.js';
 export * from './elementwise.js';
 export * from './localResponse.js';

@@ -1,6 +1,7 @@
 #include "ops/conv.h"
 
 #include "binding/call.h"
+#include "ops/conv_transpose.h"
 
 namespace striate {
 namespace {
@@ -69,6 +70,13 @@ Export exports[] = {
          list[i] = plan;
        }
        return list;
+     }},
+    {"convTranspose2d",
+     [](Call& call) {
+       const auto more = sizes(call, 6, "outputPadding", 2, 0);
+       return call.give(convTranspose2d(call.stream(), call.tensor(0, "input"), call.tensor(1, "weight"),
+                                        call.tensorOrNull(2, "bias"), moves(call, 3), more[0], more[1],
+                                        call.size(7, "groups"), call.flag(8, "relu")));
      }},
 };
 

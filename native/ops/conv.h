@@ -4,7 +4,9 @@
 #include <cstring>
 
 #include "ops/conv_choice.h"
+#include "ops/conv_depthwise.h"
 #include "ops/conv_direct.h"
+#include "ops/conv_scatter.h"
 #include "ops/conv_winograd.h"
 #include "ops/operation.h"
 
@@ -27,6 +29,8 @@ inline Tensor conv2d(Stream& stream, const Tensor& x, const Tensor& weight, cons
       pass(s, x.f32(), weight.f32(), bias ? bias.f32() : nullptr, relu, y.f32());
     };
     switch (chosen) {
+      case ConvAlgorithm::depthwise:
+        return run(depthwiseForward);
       case ConvAlgorithm::winograd2:
         return run(winogradForward<2>);
       case ConvAlgorithm::winograd4:
@@ -36,6 +40,24 @@ inline Tensor conv2d(Stream& stream, const Tensor& x, const Tensor& weight, cons
     }
   });
   return y;
+}
+
+/// Runs on the compute thread: dx [N, H, W, C] from dL/dy, plus bias [C] and ReLU where dx is the result of a
+/// transposed convolution.
+inline void convByInput(ConvAlgorithm algorithm, const ConvShape& s, const float* gradient,
+                        const float* weight, float* dx, const float* bias, bool relu) {
+  switch (algorithm) {
+    case ConvAlgorithm::depthwise:
+      return depthwiseByInput(s, gradient, weight, dx, bias, relu);
+    case ConvAlgorithm::scatter:
+      return scatterByInput(s, gradient, weight, dx);
+    case ConvAlgorithm::winograd2:
+      return winogradByInput<2>(s, gradient, weight, dx, bias, relu);
+    case ConvAlgorithm::winograd4:
+      return winogradByInput<4>(s, gradient, weight, dx, bias, relu);
+    default:
+      return directByInput(s, gradient, weight, dx, bias, relu);
+  }
 }
 
 /// dL/dx from dL/dy.
@@ -48,19 +70,8 @@ inline Tensor conv2dByInput(Stream& stream, const Tensor& gradient, const Tensor
   requireShape("conv2dByInput", "gradient", gradient, s.out());
   const ConvAlgorithm chosen = chooseAlgorithm("conv2dByInput", ConvPass::byInput, s, algorithm);
   Tensor dx("conv2dByInput", inputShape, DType::f32);
-  submit(stream, "conv2dByInput", {gradient, weight}, {dx}, [=] {
-    const auto run = [&](auto pass) { pass(s, gradient.f32(), weight.f32(), dx.f32()); };
-    switch (chosen) {
-      case ConvAlgorithm::scatter:
-        return run(scatterByInput);
-      case ConvAlgorithm::winograd2:
-        return run(winogradByInput<2>);
-      case ConvAlgorithm::winograd4:
-        return run(winogradByInput<4>);
-      default:
-        return run(directByInput);
-    }
-  });
+  submit(stream, "conv2dByInput", {gradient, weight}, {dx},
+         [=] { convByInput(chosen, s, gradient.f32(), weight.f32(), dx.f32(), nullptr, false); });
   return dx;
 }
 
@@ -81,6 +92,8 @@ inline Tensor conv2dByWeight(Stream& stream, const Tensor& gradient, const Tenso
     }
     const auto run = [&](auto pass) { pass(s, gradient.f32(), x.f32(), dw.f32()); };
     switch (chosen) {
+      case ConvAlgorithm::depthwise:
+        return run(depthwiseByWeight);
       case ConvAlgorithm::winograd2:
         return run(winogradByWeight<2>);
       case ConvAlgorithm::winograd4:

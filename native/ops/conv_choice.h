@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/kernel.h"
+#include "ops/conv_depthwise.h"
 #include "ops/conv_scatter.h"
 #include "ops/conv_shape.h"
 #include "ops/conv_winograd.h"
@@ -15,7 +16,7 @@
 namespace striate {
 
 enum class ConvPass : uint8_t { forward, byInput, byWeight };
-enum class ConvAlgorithm : uint8_t { direct, scatter, winograd2, winograd4 };
+enum class ConvAlgorithm : uint8_t { direct, depthwise, scatter, winograd2, winograd4 };
 
 struct ConvPlan {
   ConvAlgorithm algorithm;
@@ -24,6 +25,8 @@ struct ConvPlan {
 
 inline const char* algorithmName(ConvAlgorithm algorithm) {
   switch (algorithm) {
+    case ConvAlgorithm::depthwise:
+      return "depthwise";
     case ConvAlgorithm::scatter:
       return "scatter";
     case ConvAlgorithm::winograd2:
@@ -45,6 +48,7 @@ struct ConvCost {
 
   double milliseconds(ConvAlgorithm algorithm) const {
     const double cycles = algorithm == ConvAlgorithm::direct      ? direct()
+                          : algorithm == ConvAlgorithm::depthwise ? depthwise()
                           : algorithm == ConvAlgorithm::scatter   ? scatter()
                           : algorithm == ConvAlgorithm::winograd2 ? winograd(2)
                                                                   : winograd(4);
@@ -55,12 +59,21 @@ struct ConvCost {
   double vectors(int64_t n) const { return std::ceil(static_cast<double>(n) / lanes); }
 
   double direct() const {
-    constexpr double share = 0.85;
+    // A group's channels are picked from between the others'.
+    const double share = s.groups == 1 ? 0.85 : 0.4;
     const int64_t channels = s.channels / s.groups, outputs = s.outputs / s.groups;
     const double across = pass == ConvPass::byInput ? vectors(channels) : vectors(outputs);
     const double depth = static_cast<double>(pass == ConvPass::byInput ? outputs : channels);
     return static_cast<double>(s.images * s.outHeight * s.outWidth * s.kernelHeight * s.kernelWidth) *
            static_cast<double>(s.groups) * across * depth / (2 * share);
+  }
+
+  double depthwise() const {
+    constexpr double share = 0.35;
+    const bool back = pass == ConvPass::byInput;
+    const int64_t depth = (back ? s.outputs : s.channels) / s.groups;
+    return static_cast<double>(s.images * s.outHeight * s.outWidth * s.kernelHeight * s.kernelWidth) *
+           static_cast<double>(depth) * vectors(back ? s.channels : s.outputs) / (2 * share);
   }
 
   double scatter() const {
@@ -92,6 +105,7 @@ inline std::vector<ConvPlan> convPlans(ConvPass pass, const ConvShape& s) {
     plans.push_back({algorithm, cost.milliseconds(algorithm)});
   };
   add(ConvAlgorithm::direct);
+  if (depthwiseSuits(s)) add(ConvAlgorithm::depthwise);
   if (pass == ConvPass::byInput && scatterSuits(s)) add(ConvAlgorithm::scatter);
   if (winogradSuits(s)) {
     add(ConvAlgorithm::winograd2);

@@ -205,10 +205,12 @@ struct Correlation {
 
   /// Points that no tap reaches.
   void clear() const {
-    const size_t bytes = static_cast<size_t>(groups * outputs) * sizeof(float);
+    std::vector<float> values(static_cast<size_t>(groups * outputs));
+    for (size_t k = 0; bias && k < values.size(); ++k) values[k] = relu ? std::max(0.0f, bias[k]) : bias[k];
     parallelFor(images * h.points, [&](int64_t piece) {
       float* row = out + piece / h.points * outImage + piece % h.points * outRow;
-      for (int64_t i = 0; i < w.points; ++i) std::memset(row + i * outColumn, 0, bytes);
+      for (int64_t i = 0; i < w.points; ++i)
+        std::memcpy(row + i * outColumn, values.data(), values.size() * sizeof(float));
     });
   }
 };
@@ -251,7 +253,8 @@ inline void directForward(const ConvShape& given, const float* x, const float* w
 }
 
 /// For each parity of the stride a correlation of dL/dy with the taps that reach it, mirrored.
-inline void directByInput(const ConvShape& given, const float* gradient, const float* weight, float* dx) {
+inline void directByInput(const ConvShape& given, const float* gradient, const float* weight, float* dx,
+                          const float* bias, bool relu) {
   const ConvShape s = asRows(given);
   const WindowMoves& m = s.moves;
   for (int64_t row = 0; row < std::min(m.strideHeight, s.height); ++row)
@@ -265,6 +268,7 @@ inline void directByInput(const ConvShape& given, const float* gradient, const f
       c.weight = weight, c.kernelWidth = s.kernelWidth;
       c.weightTap = c.outputs * s.outputs, c.weightChannel = 1, c.weightOutput = s.outputs;
       c.weightGroup = c.channels;
+      c.bias = bias, c.relu = relu;
       const int64_t rowStep = s.width * s.channels;
       c.out = dx + row * rowStep + column * s.channels;
       c.outImage = s.height * rowStep, c.outRow = m.strideHeight * rowStep;

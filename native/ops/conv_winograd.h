@@ -171,7 +171,8 @@ void winogradForward(const ConvShape& s, const float* x, const float* weight, co
 
 /// The correlation of dL/dy with the weights turned by half a turn, inputs and outputs exchanged.
 template <int m>
-void winogradByInput(const ConvShape& s, const float* gradient, const float* weight, float* dx) {
+void winogradByInput(const ConvShape& s, const float* gradient, const float* weight, float* dx,
+                     const float* bias, bool relu) {
   const int64_t matrix = s.channels * s.outputs;
   const Block turned = takeFloats(9 * matrix);
   constexpr int64_t rowsAtOnce = 64;
@@ -185,9 +186,20 @@ void winogradByInput(const ConvShape& s, const float* gradient, const float* wei
                            reinterpret_cast<std::byte*>(turned.floats() + (8 - tap) * matrix), 0, 1, row,
                            std::min(s.outputs, row + rowsAtOnce), 0, s.channels});
   });
-  WinogradCorrelation<m>{gradient,        s.images,         s.outHeight, s.outWidth, s.outputs,
-                         2 - s.moves.top, 2 - s.moves.left, s.height,    s.width,    s.channels,
-                         turned.floats(), nullptr,          false,       dx}
+  WinogradCorrelation<m>{gradient,
+                         s.images,
+                         s.outHeight,
+                         s.outWidth,
+                         s.outputs,
+                         2 - s.moves.top,
+                         2 - s.moves.left,
+                         s.height,
+                         s.width,
+                         s.channels,
+                         turned.floats(),
+                         bias,
+                         relu,
+                         dx}
       .run();
 }
 

@@ -13,6 +13,9 @@ struct Avx2 {
   struct Mask {
     __m256 m;
   };
+  struct Places {
+    __m256i i;
+  };
 
   __m256 v;
 
@@ -20,6 +23,8 @@ struct Avx2 {
   static Avx2 load(const float* p) { return {_mm256_loadu_ps(p)}; }
   static Avx2 loadPartial(const float* p, int n) { return {_mm256_maskload_ps(p, firstLanes(n))}; }
   void store(float* p) const { _mm256_storeu_ps(p, v); }
+  void stream(float* p) const { _mm256_stream_ps(p, v); }
+  static void fence() { _mm_sfence(); }
   void storePartial(float* p, int n) const { _mm256_maskstore_ps(p, firstLanes(n), v); }
 
   friend Avx2 operator+(Avx2 a, Avx2 b) { return {_mm256_add_ps(a.v, b.v)}; }
@@ -40,6 +45,8 @@ struct Avx2 {
   friend Mask operator<=(Avx2 a, Avx2 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LE_OQ)}; }
   friend Mask operator==(Avx2 a, Avx2 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)}; }
   friend Avx2 select(Mask m, Avx2 a, Avx2 b) { return {_mm256_blendv_ps(b.v, a.v, m.m)}; }
+  static Places places(const int32_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
+  friend Avx2 permute(Avx2 a, Places p) { return {_mm256_permutevar8x32_ps(a.v, p.i)}; }
   float sum() const {
     const __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
@@ -50,8 +57,6 @@ struct Avx2 {
     const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
   }
-  void stream(float* p) const { _mm256_stream_ps(p, v); }
-  static void fence() { _mm_sfence(); }
   static Mask bytesEqual(const uint8_t* p, uint8_t value) {
     const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
     const __m128i equal = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(static_cast<char>(value)));

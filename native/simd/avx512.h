@@ -13,6 +13,9 @@ struct Avx512 {
   struct Mask {
     __mmask16 m;
   };
+  struct Places {
+    __m512i i;
+  };
 
   __m512 v;
 
@@ -20,6 +23,8 @@ struct Avx512 {
   static Avx512 load(const float* p) { return {_mm512_loadu_ps(p)}; }
   static Avx512 loadPartial(const float* p, int n) { return {_mm512_maskz_loadu_ps(firstLanes(n), p)}; }
   void store(float* p) const { _mm512_storeu_ps(p, v); }
+  void stream(float* p) const { _mm512_stream_ps(p, v); }
+  static void fence() { _mm_sfence(); }
   void storePartial(float* p, int n) const { _mm512_mask_storeu_ps(p, firstLanes(n), v); }
 
   friend Avx512 operator+(Avx512 a, Avx512 b) { return {_mm512_add_ps(a.v, b.v)}; }
@@ -42,10 +47,10 @@ struct Avx512 {
   friend Mask operator<=(Avx512 a, Avx512 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
   friend Mask operator==(Avx512 a, Avx512 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
   friend Avx512 select(Mask m, Avx512 a, Avx512 b) { return {_mm512_mask_blend_ps(m.m, b.v, a.v)}; }
+  static Places places(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
+  friend Avx512 permute(Avx512 a, Places p) { return {_mm512_permutexvar_ps(p.i, a.v)}; }
   float sum() const { return _mm512_reduce_add_ps(v); }
   float maximum() const { return _mm512_reduce_max_ps(v); }
-  void stream(float* p) const { _mm512_stream_ps(p, v); }
-  static void fence() { _mm_sfence(); }
   static Mask bytesEqual(const uint8_t* p, uint8_t value) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return {_mm_cmpeq_epi8_mask(bytes, _mm_set1_epi8(static_cast<char>(value)))};

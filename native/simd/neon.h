@@ -13,6 +13,9 @@ struct Neon {
   struct Mask {
     uint32x4_t m;
   };
+  struct Places {
+    uint8x16_t bytes;
+  };
 
   float32x4_t v;
 
@@ -24,6 +27,8 @@ struct Neon {
     return {vld1q_f32(lanes)};
   }
   void store(float* p) const { vst1q_f32(p, v); }
+  void stream(float* p) const { store(p); }
+  static void fence() {}
   void storePartial(float* p, int n) const {
     float lanes[size];
     vst1q_f32(lanes, v);
@@ -47,10 +52,15 @@ struct Neon {
   friend Mask operator<=(Neon a, Neon b) { return {vcleq_f32(a.v, b.v)}; }
   friend Mask operator==(Neon a, Neon b) { return {vceqq_f32(a.v, b.v)}; }
   friend Neon select(Mask m, Neon a, Neon b) { return {vbslq_f32(m.m, a.v, b.v)}; }
+  static Places places(const int32_t* p) {
+    const uint32x4_t first = vmulq_n_u32(vreinterpretq_u32_s32(vld1q_s32(p)), 0x04040404u);
+    return {vreinterpretq_u8_u32(vaddq_u32(first, vdupq_n_u32(0x03020100u)))};
+  }
+  friend Neon permute(Neon a, Places p) {
+    return {vreinterpretq_f32_u8(vqtbl1q_u8(vreinterpretq_u8_f32(a.v), p.bytes))};
+  }
   float sum() const { return vaddvq_f32(v); }
   float maximum() const { return vmaxvq_f32(v); }
-  void stream(float* p) const { store(p); }
-  static void fence() {}
   static Mask bytesEqual(const uint8_t* p, uint8_t value) {
     const uint32_t lanes[size] = {p[0], p[1], p[2], p[3]};
     return {vceqq_u32(vld1q_u32(lanes), vdupq_n_u32(value))};

@@ -12,6 +12,7 @@ struct Scalar {
   /// Pixels of a register tile for 1, 2 and 4 vectors of columns (see kernels/matmul_tile.h).
   static constexpr int tileRows[3] = {8, 4, 4};
   using Mask = bool;
+  struct Places {};
 
   float v;
 
@@ -19,6 +20,10 @@ struct Scalar {
   static Scalar load(const float* p) { return {*p}; }
   static Scalar loadPartial(const float*, int) { return {0.0f}; }
   void store(float* p) const { *p = v; }
+  /// Past the caches, to an address that is a multiple of the vector's size; fence() comes before another
+  /// thread may read it.
+  void stream(float* p) const { store(p); }
+  static void fence() {}
   void storePartial(float*, int) const {}
 
   friend Scalar operator+(Scalar a, Scalar b) { return {a.v + b.v}; }
@@ -44,12 +49,11 @@ struct Scalar {
   friend Mask operator<=(Scalar a, Scalar b) { return a.v <= b.v; }
   friend Mask operator==(Scalar a, Scalar b) { return a.v == b.v; }
   friend Scalar select(Mask m, Scalar a, Scalar b) { return m ? a : b; }
+  static Places places(const int32_t*) { return {}; }
+  /// Lane i of the result is lane places[i] of a.
+  friend Scalar permute(Scalar a, Places) { return a; }
   float sum() const { return v; }
   float maximum() const { return v; }
-  /// A store past the caches, for output that its consumer will not find there: p is aligned to a vector.
-  /// Others see it after fence().
-  void stream(float* p) const { *p = v; }
-  static void fence() {}
   /// Which of the bytes from p on, one a lane, have this value.
   static Mask bytesEqual(const uint8_t* p, uint8_t value) { return *p == value; }
   /// Whole numbers from 0 to 255 as bytes.

@@ -1,72 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { grad } from '../../lib/autograd.js';
-import { native } from '../../lib/native.js';
-import { conv2d, type ConvAlgorithm, type Conv2dOptions } from '../../lib/ops/conv.js';
-import { expectClose, expectGradients, expectSameBits, f32, noise, noisy, volume } from '../check.js';
-
-interface Case {
-  images: number;
-  side: [number, number];
-  channels: number;
-  outputs: number;
-  kernel: [number, number];
-  stride?: [number, number];
-  padding?: [number, number, number, number];
-  dilation?: [number, number];
-  groups?: number;
-  bias?: boolean;
-  relu?: boolean;
-}
-
-/** The definition, in double precision: y, and by the chain rule dL/dx and dL/dw for L = Σ y·gradient. */
-function definition(
-  c: Case,
-  x: Float32Array,
-  w: Float32Array,
-  bias: Float32Array | null,
-  gradient: Float32Array,
-) {
-  const [sh, sw] = c.stride ?? [1, 1];
-  const [top, bottom, left, right] = c.padding ?? [0, 0, 0, 0];
-  const [dh, dw] = c.dilation ?? [1, 1];
-  const groups = c.groups ?? 1;
-  const [height, width] = c.side;
-  const [kh, kw] = c.kernel;
-  const oh = Math.floor((height + top + bottom - dh * (kh - 1) - 1) / sh) + 1;
-  const ow = Math.floor((width + left + right - dw * (kw - 1) - 1) / sw) + 1;
-  const cg = c.channels / groups;
-  const kg = c.outputs / groups;
-  const y = new Float64Array(c.images * oh * ow * c.outputs);
-  const byX = new Float64Array(x.length);
-  const byW = new Float64Array(w.length);
-  let at = 0;
-  for (let n = 0; n < c.images; n++)
-    for (let i = 0; i < oh; i++)
-      for (let j = 0; j < ow; j++)
-        for (let k = 0; k < c.outputs; k++, at++) {
-          let sum = bias?.[k] ?? 0;
-          const reach: [number, number][] = [];
-          for (let u = 0; u < kh; u++)
-            for (let v = 0; v < kw; v++) {
-              const row = i * sh + u * dh - top;
-              const column = j * sw + v * dw - left;
-              if (row < 0 || row >= height || column < 0 || column >= width) continue;
-              for (let ch = 0; ch < cg; ch++) {
-                const p = ((n * height + row) * width + column) * c.channels + Math.floor(k / kg) * cg + ch;
-                const q = ((u * kw + v) * cg + ch) * c.outputs + k;
-                sum += x[p]! * w[q]!;
-                reach.push([p, q]);
-              }
-            }
-          y[at] = c.relu ? Math.max(0, sum) : sum;
-          if (c.relu && sum <= 0) continue;
-          for (const [p, q] of reach) {
-            byX[p]! += gradient[at]! * w[q]!;
-            byW[q]! += gradient[at]! * x[p]!;
-          }
-        }
-  return { shape: [c.images, oh, ow, c.outputs], y, byX, byW };
-}
+import { conv2d } from '../../lib/ops/conv.js';
+import { expectClose, expectGradients, f32, noisy } from '../check.js';
+import { expectDefinition, expectDerivative, expectSameBitsOfPasses, type Case } from './convDefinition.js';
 
 const cases: Record<string, Case> = {
   'one pixel': { images: 1, side: [1, 1], channels: 1, outputs: 1, kernel: [1, 1] },
@@ -224,67 +160,14 @@ const cases: Record<string, Case> = {
   'deep rows': { images: 1, side: [3, 3], channels: 300, outputs: 10, kernel: [3, 3], padding: [1, 1, 1, 1] },
 };
 
-function setUp(c: Case, algorithm: ConvAlgorithm) {
-  const cg = c.channels / (c.groups ?? 1);
-  const xShape = [c.images, ...c.side, c.channels];
-  const wShape = [...c.kernel, cg, c.outputs];
-  const data = {
-    x: noise(volume(xShape), 1),
-    w: noise(volume(wShape), 2),
-    bias: c.bias ? noise(c.outputs, 3) : null,
-  };
-  const options: Conv2dOptions = { algorithm };
-  if (c.stride) options.stride = c.stride;
-  if (c.padding) options.padding = c.padding;
-  if (c.dilation) options.dilation = c.dilation;
-  if (c.groups) options.groups = c.groups;
-  if (c.relu) options.relu = true;
-  const tensors = () => ({
-    x: f32(data.x, xShape),
-    w: f32(data.w, wShape),
-    bias: data.bias ? f32(data.bias, [c.outputs]) : null,
-  });
-  return { data, options, tensors };
-}
-
-/** A test for each case and each algorithm that can compute it. */
-const tests = Object.entries(cases).flatMap(([name, c]) => {
-  const plans = native.conv2dPlan(
-    'forward',
-    [c.images, ...c.side, c.channels],
-    [...c.kernel, c.channels / (c.groups ?? 1), c.outputs],
-    c.stride ?? [1, 1],
-    c.padding ?? [0, 0, 0, 0],
-    c.dilation ?? [1, 1],
-    c.groups ?? 1,
-  );
-  return plans.map(({ algorithm }) => [`${name}, ${algorithm}`, c, algorithm as ConvAlgorithm] as const);
-});
-
-describe.each(tests)('conv2d: %s', (_, c, algorithm) => {
+describe.each(Object.entries(cases))('conv2d: %s', (_, c) => {
   test('agrees with the definition, forward and backward', async () => {
-    const { data, options, tensors } = setUp(c, algorithm);
-    const { x, w, bias } = tensors();
-    x.requiresGrad = w.requiresGrad = true;
-    const y = conv2d(x, w, bias, options);
-    const gradient = noise(y.size, 4);
-    const expected = definition(c, data.x, data.w, data.bias, gradient);
-    expect(y.shape).toEqual(expected.shape);
-    const tolerance = algorithm === 'winograd4' ? 1e-5 : 2e-6;
-    await expectClose(y, expected.y, tolerance);
-    const [byX, byW] = grad(y, [x, w], f32(gradient, y.shape));
-    await expectClose(byX!, expected.byX, tolerance);
-    await expectClose(byW!, expected.byW, tolerance);
+    await expectDefinition(c);
+    await expectDerivative(c);
   });
 
   test('gives the same bits for 1 and 2 threads', async () => {
-    const { options, tensors } = setUp(c, algorithm);
-    await expectSameBits(() => {
-      const { x, w, bias } = tensors();
-      x.requiresGrad = w.requiresGrad = true;
-      const y = conv2d(x, w, bias, options);
-      return [y, ...grad(y, [x, w], noisy(y.shape, 4))];
-    });
+    await expectSameBitsOfPasses(c);
   });
 });
 

@@ -235,7 +235,20 @@ const families: readonly ((own: Own) => Work[])[] = [
         shape,
         bytes: 5 * bytes,
         run: () => {
-          native.sgd([parameter], [gradient], [first], 1e-3, 0.9, 0, 0, false, false);
+          native.sgd(
+            [parameter],
+            [gradient],
+            [first],
+            [10],
+            1e-3,
+            0.9,
+            0,
+            0,
+            false,
+            Infinity,
+            Infinity,
+            Infinity,
+          );
           return undefined;
         },
       },
@@ -244,7 +257,22 @@ const families: readonly ((own: Own) => Work[])[] = [
         shape,
         bytes: 7 * bytes,
         run: () => {
-          native.adam([parameter], [gradient], [first], [second], 10, 1e-3, 0.9, 0.999, 1e-8, 0, false);
+          native.adam(
+            [parameter],
+            [gradient],
+            [first],
+            [second],
+            [10],
+            1e-3,
+            0.9,
+            0.999,
+            1e-8,
+            0,
+            false,
+            Infinity,
+            Infinity,
+            Infinity,
+          );
           return undefined;
         },
       },

@@ -500,6 +500,13 @@ const recipes = {
     const tensors = [m.tensor('f32', c.gradient), m.tensor('f32', c.input)];
     return [...tensors, c.weight, c.stride, c.padding, c.dilation, c.groups];
   },
+  convTranspose2d(m) {
+    const c = conv(m);
+    const bias = m.flag() ? m.tensor('f32', [c.input[3]]) : null;
+    const more = c.stride.map((step) => m.int(0, step - 1));
+    const tensors = [m.tensor('f32', c.gradient), m.tensor('f32', c.weight), bias];
+    return [...tensors, c.stride, c.padding, c.dilation, more, c.groups, m.flag()];
+  },
   maxPool2d(m) {
     const w = withChannels(m);
     return [pooled(m, w), w.kernel, w.stride, w.padding, w.dilation, m.flag(), m.flag()];

@@ -1,0 +1,82 @@
+import { conv1d, convTranspose1d, type Conv1dOptions, type ConvTranspose1dOptions } from '../ops/conv1d.js';
+import { uniform } from '../ops/creation.js';
+import type { Tensor } from '../tensor.js';
+import { Module, Parameter } from './module.js';
+
+export interface Conv1dLayerOptions extends Omit<Conv1dOptions, 'relu'> {
+  /** Whether a bias is added to each output channel. Default: true. */
+  bias?: boolean;
+}
+
+export interface ConvTranspose1dLayerOptions extends Omit<ConvTranspose1dOptions, 'relu'> {
+  /** Whether a bias is added to each output channel. Default: true. */
+  bias?: boolean;
+}
+
+/**
+ * 1-D convolution of [N, L, inChannels] to [N, OL, outChannels]; see ops.conv1d for the formula.
+ *
+ * Weights [kernelSize, inChannels/groups, outChannels] and bias start uniform in ±1/√(kernelSize·inChannels/groups), as
+ * in PyTorch.
+ */
+export class Conv1d extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+  readonly options: Conv1dOptions;
+
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: number,
+    { bias = true, ...options }: Conv1dLayerOptions = {},
+  ) {
+    super();
+    const inGroup = inChannels / (options.groups ?? 1);
+    const bound = 1 / Math.sqrt(kernelSize * inGroup);
+    this.weight = new Parameter(uniform([kernelSize, inGroup, outChannels], -bound, bound));
+    this.bias = bias ? new Parameter(uniform([outChannels], -bound, bound)) : null;
+    this.options = options;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return conv1d(x, this.weight, this.bias, this.options);
+  }
+
+  override forwardRelu(x: Tensor): Tensor {
+    return conv1d(x, this.weight, this.bias, { ...this.options, relu: true });
+  }
+}
+
+/**
+ * 1-D transposed convolution of [N, L, inChannels] to [N, OL, outChannels]; see ops.convTranspose1d for the formula.
+ *
+ * Weights [kernelSize, outChannels/groups, inChannels] and bias start uniform in ±1/√(kernelSize·outChannels/groups), as
+ * in PyTorch.
+ */
+export class ConvTranspose1d extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+  readonly options: ConvTranspose1dOptions;
+
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: number,
+    { bias = true, ...options }: ConvTranspose1dLayerOptions = {},
+  ) {
+    super();
+    const inGroup = outChannels / (options.groups ?? 1);
+    const bound = 1 / Math.sqrt(kernelSize * inGroup);
+    this.weight = new Parameter(uniform([kernelSize, inGroup, inChannels], -bound, bound));
+    this.bias = bias ? new Parameter(uniform([outChannels], -bound, bound)) : null;
+    this.options = options;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return convTranspose1d(x, this.weight, this.bias, this.options);
+  }
+
+  override forwardRelu(x: Tensor): Tensor {
+    return convTranspose1d(x, this.weight, this.bias, { ...this.options, relu: true });
+  }
+}

@@ -1,0 +1,165 @@
+// Convolution by its definition, and the cases that its algorithms are compared with it on.
+import { expect } from 'vitest';
+import { grad } from '../../lib/autograd.js';
+import { conv2d, type Conv2dOptions } from '../../lib/ops/conv.js';
+import type { Handle } from '../../binding.js';
+import { native } from '../../lib/native.js';
+import { Tensor } from '../../lib/tensor.js';
+import { expectClose, expectSameBits, f32, noise, noisy, volume } from '../check.js';
+
+export interface Case {
+  images: number;
+  side: [number, number];
+  channels: number;
+  outputs: number;
+  kernel: [number, number];
+  stride?: [number, number];
+  padding?: [number, number, number, number];
+  dilation?: [number, number];
+  groups?: number;
+  bias?: boolean;
+  relu?: boolean;
+}
+
+/** The definition, in double precision: y, and by the chain rule dL/dx and dL/dw for L = Σ y·gradient. */
+function definition(
+  c: Case,
+  x: Float32Array,
+  w: Float32Array,
+  bias: Float32Array | null,
+  gradient: Float32Array,
+) {
+  const [sh, sw] = c.stride ?? [1, 1];
+  const [top, bottom, left, right] = c.padding ?? [0, 0, 0, 0];
+  const [dh, dw] = c.dilation ?? [1, 1];
+  const groups = c.groups ?? 1;
+  const [height, width] = c.side;
+  const [kh, kw] = c.kernel;
+  const oh = Math.floor((height + top + bottom - dh * (kh - 1) - 1) / sh) + 1;
+  const ow = Math.floor((width + left + right - dw * (kw - 1) - 1) / sw) + 1;
+  const cg = c.channels / groups;
+  const kg = c.outputs / groups;
+  const y = new Float64Array(c.images * oh * ow * c.outputs);
+  const byX = new Float64Array(x.length);
+  const byW = new Float64Array(w.length);
+  let at = 0;
+  for (let n = 0; n < c.images; n++)
+    for (let i = 0; i < oh; i++)
+      for (let j = 0; j < ow; j++)
+        for (let k = 0; k < c.outputs; k++, at++) {
+          let sum = bias?.[k] ?? 0;
+          const reach: [number, number][] = [];
+          for (let u = 0; u < kh; u++)
+            for (let v = 0; v < kw; v++) {
+              const row = i * sh + u * dh - top;
+              const column = j * sw + v * dw - left;
+              if (row < 0 || row >= height || column < 0 || column >= width) continue;
+              for (let ch = 0; ch < cg; ch++) {
+                const p = ((n * height + row) * width + column) * c.channels + Math.floor(k / kg) * cg + ch;
+                const q = ((u * kw + v) * cg + ch) * c.outputs + k;
+                sum += x[p]! * w[q]!;
+                reach.push([p, q]);
+              }
+            }
+          y[at] = c.relu ? Math.max(0, sum) : sum;
+          if (c.relu && sum <= 0) continue;
+          for (const [p, q] of reach) {
+            byX[p]! += gradient[at]! * w[q]!;
+            byW[q]! += gradient[at]! * x[p]!;
+          }
+        }
+  return { shape: [c.images, oh, ow, c.outputs], y, byX, byW };
+}
+
+function setUp(c: Case) {
+  const cg = c.channels / (c.groups ?? 1);
+  const xShape = [c.images, ...c.side, c.channels];
+  const wShape = [...c.kernel, cg, c.outputs];
+  const data = {
+    x: noise(volume(xShape), 1),
+    w: noise(volume(wShape), 2),
+    bias: c.bias ? noise(c.outputs, 3) : null,
+  };
+  const options: Conv2dOptions = {};
+  if (c.stride) options.stride = c.stride;
+  if (c.padding) options.padding = c.padding;
+  if (c.dilation) options.dilation = c.dilation;
+  if (c.groups) options.groups = c.groups;
+  if (c.relu) options.relu = true;
+  const tensors = () => ({
+    x: f32(data.x, xShape),
+    w: f32(data.w, wShape),
+    bias: data.bias ? f32(data.bias, [c.outputs]) : null,
+  });
+  return { data, options, tensors };
+}
+
+/** The native passes of a case, each by each algorithm that can compute it. */
+function passes(c: Case) {
+  const { data } = setUp(c);
+  const xShape = [c.images, ...c.side, c.channels];
+  const wShape = [...c.kernel, c.channels / (c.groups ?? 1), c.outputs];
+  const moves = [c.stride ?? [1, 1], c.padding ?? [0, 0, 0, 0], c.dilation ?? [1, 1], c.groups ?? 1] as const;
+  const algorithms = (pass: string) =>
+    native.conv2dPlan(pass, xShape, wShape, ...moves).map((plan) => plan.algorithm);
+  const owned = [f32(data.x, xShape), f32(data.w, wShape), data.bias ? f32(data.bias, [c.outputs]) : null];
+  const [x, w, bias] = owned.map((t) => t?.handle ?? null) as [Handle, Handle, Handle | null];
+  return {
+    data,
+    owned,
+    forward: algorithms('forward').map((algorithm) => ({
+      algorithm,
+      run: () => new Tensor(native.conv2d(x, w, bias, ...moves, c.relu ?? false, algorithm), 'f32'),
+    })),
+    byInput: algorithms('byInput').map((algorithm) => ({
+      algorithm,
+      run: (g: Tensor) => new Tensor(native.conv2dByInput(g.handle, w, xShape, ...moves, algorithm), 'f32'),
+    })),
+    byWeight: algorithms('byWeight').map((algorithm) => ({
+      algorithm,
+      run: (g: Tensor) => new Tensor(native.conv2dByWeight(g.handle, x, wShape, ...moves, algorithm), 'f32'),
+    })),
+  };
+}
+
+/**
+ * Compares y and both gradients with the definition, by each algorithm that can compute them. `tolerance` is that of
+ * direct sums; the transforms of Winograd's with tiles of 4 × 4 may err more.
+ */
+export async function expectDefinition(c: Case, tolerance = 2e-6): Promise<void> {
+  const { data, owned, forward, byInput, byWeight } = passes(c);
+  const out = forward[0]!.run();
+  const gradient = noise(out.size, 4);
+  const expected = definition(c, data.x, data.w, data.bias, gradient);
+  expect(out.shape).toEqual(expected.shape);
+  const within = (algorithm: string) => (algorithm === 'winograd4' ? 5 * tolerance : tolerance);
+  for (const { algorithm, run } of forward) await expectClose(run(), expected.y, within(algorithm));
+  const gated = f32(c.relu ? gradient.map((g, i) => (expected.y[i]! > 0 ? g : 0)) : gradient, out.shape);
+  for (const { algorithm, run } of byInput) await expectClose(run(gated), expected.byX, within(algorithm));
+  for (const { algorithm, run } of byWeight) await expectClose(run(gated), expected.byW, within(algorithm));
+  for (const tensor of owned) tensor?.dispose();
+}
+
+export async function expectSameBitsOfPasses(c: Case): Promise<void> {
+  const { owned, forward, byInput, byWeight } = passes(c);
+  await expectSameBits(() => {
+    const results = forward.map(({ run }) => run());
+    const gradient = noisy(results[0]!.shape, 4);
+    return [...results, ...[...byInput, ...byWeight].map(({ run }) => run(gradient))];
+  });
+  for (const tensor of owned) tensor?.dispose();
+}
+
+/** The same through conv2d and its derivative, as 'auto' takes them. */
+export async function expectDerivative(c: Case, tolerance = 1e-5): Promise<void> {
+  const { data, options, tensors } = setUp(c);
+  const { x, w, bias } = tensors();
+  x.requiresGrad = w.requiresGrad = true;
+  const y = conv2d(x, w, bias, options);
+  const gradient = noise(y.size, 4);
+  const expected = definition(c, data.x, data.w, data.bias, gradient);
+  await expectClose(y, expected.y, tolerance);
+  const [byX, byW] = grad(y, [x, w], f32(gradient, y.shape));
+  await expectClose(byX!, expected.byX, tolerance);
+  await expectClose(byW!, expected.byW, tolerance);
+}
