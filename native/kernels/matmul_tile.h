@@ -27,6 +27,10 @@ struct TileProduct {
   bool accumulate;     ///< adds to what c holds
   const float* bias;   ///< by column, or null
   bool relu;
+  /// What comes after this product, to be brought into the L2 cache meanwhile: a cache line for each depth of
+  /// the first tiles, up to `aheadLines`.
+  const float* ahead;
+  int64_t aheadLines;
   template <class Vec>
   void run() const;
 };
@@ -65,12 +69,15 @@ constexpr int panelVectors(int64_t vectors) {
   return vectors >= 4 ? 4 : vectors >= 2 ? 2 : 1;
 }
 
+/// Floats in a cache line.
+constexpr int64_t lineFloats = 16;
+
 /// How a tile finds b: packed, its rows bStep apart, or the same with a last vector that is not whole.
 enum class TileB : uint8_t { packed, plain, partial };
 
 /// One tile. The loops over rows and vectors are unrolled whole, so that the sums live in registers, and
 /// those along the depth in part, so that a row's pointer is loaded once for several values.
-template <class Vec, int rows, int vectors, TileB kind>
+template <class Vec, int rows, int vectors, TileB kind, bool prefetch>
 void tile(const TileProduct& p, int64_t row, int64_t column, const float* b) {
   constexpr bool partialB = kind == TileB::partial;
   const int64_t bStep = kind == TileB::packed ? vectors * Vec::size : p.bStep;
@@ -85,7 +92,12 @@ void tile(const TileProduct& p, int64_t row, int64_t column, const float* b) {
   const float* a[rows];
 #pragma GCC unroll 32
   for (int r = 0; r < rows; ++r) a[r] = p.aRows[row + r];
+  const float* ahead = prefetch ? p.ahead + row / rows * (p.segmentCount * p.length * lineFloats) : nullptr;
   const auto multiply = [&](int64_t at) __attribute__((always_inline)) {
+    if constexpr (prefetch) {
+      __builtin_prefetch(ahead, 0, 2);
+      ahead += lineFloats;
+    }
     Vec right[vectors];
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v)
@@ -133,12 +145,14 @@ template <class Vec, int rows, int vectors>
 void tilesFrom(const TileProduct& p, int64_t row, int64_t column, const float* b) {
   const bool partialB = p.bStep != 0 && p.columns - column < vectors * Vec::size;
   for (; row + rows <= p.rows; row += rows) {
-    if (p.bStep == 0)
-      tile<Vec, rows, vectors, TileB::packed>(p, row, column, b);
+    if (p.bStep == 0 && (row / rows + 1) * p.segmentCount * p.length <= p.aheadLines)
+      tile<Vec, rows, vectors, TileB::packed, true>(p, row, column, b);
+    else if (p.bStep == 0)
+      tile<Vec, rows, vectors, TileB::packed, false>(p, row, column, b);
     else if (!partialB)
-      tile<Vec, rows, vectors, TileB::plain>(p, row, column, b);
+      tile<Vec, rows, vectors, TileB::plain, false>(p, row, column, b);
     else
-      tile<Vec, rows, vectors, TileB::partial>(p, row, column, b);
+      tile<Vec, rows, vectors, TileB::partial, false>(p, row, column, b);
   }
   if constexpr (rows > 1) {
     if (row < p.rows) tilesFrom<Vec, rows / 2, vectors>(p, row, column, b);

@@ -84,8 +84,8 @@ struct WinogradCorrelation {
   }
 
   /// products[t][k] = Σ_c plane[t][c]·panel[c][k] for one plane and a block of outputs.
-  void multiplyPlane(int64_t block, const float* plane, int64_t count, const float* panel,
-                     float* products) const {
+  void multiplyPlane(int64_t block, const float* plane, int64_t count, const float* panel, float* products,
+                     const float* next) const {
     const float* aRows[winogradChunk];
     float* cRows[winogradChunk];
     for (int64_t t = 0; t < count; ++t) {
@@ -98,6 +98,7 @@ struct WinogradCorrelation {
     tiles.rows = count, tiles.columns = std::min(panelColumns, outputs - block * panelColumns);
     tiles.segments = &start, tiles.segmentCount = 1, tiles.length = channels, tiles.aStep = 1;
     tiles.b = panel, tiles.panelDepth = channels;
+    tiles.ahead = next, tiles.aheadLines = next == nullptr ? 0 : channels * panelColumns / 16;
     dispatch(tiles);
   }
 
@@ -127,9 +128,15 @@ struct WinogradCorrelation {
                           transformInput(zeros, from, count, scratch, count * channels);
                           for (int64_t block = 0; block < wide() / panelColumns; ++block) {
                             const float* panels = weights.floats() + block * panelColumns * channels;
-                            for (int64_t p = 0; p < planes; ++p)
-                              multiplyPlane(block, scratch + p * count * channels, count,
-                                            panels + p * weightPlane, products + p * count * panelColumns);
+                            for (int64_t p = 0; p < planes; ++p) {
+                              const float* panel = panels + p * weightPlane;
+                              const bool lastBlock = block + 1 == wide() / panelColumns;
+                              const float* next = p + 1 < planes ? panel + weightPlane
+                                                  : lastBlock    ? weights.floats()
+                                                                 : panels + panelColumns * channels;
+                              multiplyPlane(block, scratch + p * count * channels, count, panel,
+                                            products + p * count * panelColumns, next);
+                            }
                             transformOutput(block, products, count * panelColumns, from, count);
                           }
                         });
@@ -153,7 +160,7 @@ struct WinogradCorrelation {
                               for (int64_t p = row * n; p < (row + 1) * n; ++p)
                                 multiplyPlane(block, input.floats() + p * inputPlane, count,
                                               scratch + (p - row * n) * channels * panelColumns,
-                                              products + p * count * panelColumns);
+                                              products + p * count * panelColumns, nullptr);
                             }
                             transformOutput(block, products, count * panelColumns, first, count);
                           });
