@@ -27,10 +27,10 @@ struct TileProduct {
   bool accumulate;     ///< adds to what c holds
   const float* bias;   ///< by column, or null
   bool relu;
-  /// What comes after this product, to be brought into the L2 cache meanwhile: a cache line for each depth of
-  /// the first tiles, up to `aheadLines`.
-  const float* ahead;
-  int64_t aheadLines;
+  /// What comes after this product, in cache lines to be brought into the L2 cache meanwhile: one for each
+  /// depth of the first tiles.
+  const float* next;
+  int64_t nextLines;
   template <class Vec>
   void run() const;
 };
@@ -78,7 +78,7 @@ enum class TileB : uint8_t { packed, plain, partial };
 /// One tile. The loops over rows and vectors are unrolled whole, so that the sums live in registers, and
 /// those along the depth in part, so that a row's pointer is loaded once for several values.
 template <class Vec, int rows, int vectors, TileB kind, bool prefetch>
-void tile(const TileProduct& p, int64_t row, int64_t column, const float* b) {
+void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, const float* ahead = nullptr) {
   constexpr bool partialB = kind == TileB::partial;
   const int64_t bStep = kind == TileB::packed ? vectors * Vec::size : p.bStep;
   const int lastLanes = static_cast<int>(p.columns - column - (vectors - 1) * Vec::size);
@@ -92,7 +92,6 @@ void tile(const TileProduct& p, int64_t row, int64_t column, const float* b) {
   const float* a[rows];
 #pragma GCC unroll 32
   for (int r = 0; r < rows; ++r) a[r] = p.aRows[row + r];
-  const float* ahead = prefetch ? p.ahead + row / rows * (p.segmentCount * p.length * lineFloats) : nullptr;
   const auto multiply = [&](int64_t at) __attribute__((always_inline)) {
     if constexpr (prefetch) {
       __builtin_prefetch(ahead, 0, 2);
@@ -145,8 +144,9 @@ template <class Vec, int rows, int vectors>
 void tilesFrom(const TileProduct& p, int64_t row, int64_t column, const float* b) {
   const bool partialB = p.bStep != 0 && p.columns - column < vectors * Vec::size;
   for (; row + rows <= p.rows; row += rows) {
-    if (p.bStep == 0 && (row / rows + 1) * p.segmentCount * p.length <= p.aheadLines)
-      tile<Vec, rows, vectors, TileB::packed, true>(p, row, column, b);
+    const int64_t lines = row / rows * p.segmentCount * p.length;
+    if (p.bStep == 0 && lines < p.nextLines)
+      tile<Vec, rows, vectors, TileB::packed, true>(p, row, column, b, p.next + lines * lineFloats);
     else if (p.bStep == 0)
       tile<Vec, rows, vectors, TileB::packed, false>(p, row, column, b);
     else if (!partialB)

@@ -85,7 +85,7 @@ struct WinogradCorrelation {
 
   /// products[t][k] = Σ_c plane[t][c]·panel[c][k] for one plane and a block of outputs.
   void multiplyPlane(int64_t block, const float* plane, int64_t count, const float* panel, float* products,
-                     const float* next) const {
+                     const float* next = nullptr) const {
     const float* aRows[winogradChunk];
     float* cRows[winogradChunk];
     for (int64_t t = 0; t < count; ++t) {
@@ -98,7 +98,7 @@ struct WinogradCorrelation {
     tiles.rows = count, tiles.columns = std::min(panelColumns, outputs - block * panelColumns);
     tiles.segments = &start, tiles.segmentCount = 1, tiles.length = channels, tiles.aStep = 1;
     tiles.b = panel, tiles.panelDepth = channels;
-    tiles.ahead = next, tiles.aheadLines = next == nullptr ? 0 : channels * panelColumns / 16;
+    tiles.next = next, tiles.nextLines = next ? channels * panelColumns / 16 : 0;
     dispatch(tiles);
   }
 
@@ -124,22 +124,27 @@ struct WinogradCorrelation {
     parallelWithScratch((tileCount() + atOnce - 1) / atOnce, planes * atOnce * (channels + panelColumns),
                         [&](int64_t piece, float* scratch) {
                           const int64_t from = piece * atOnce, count = std::min(atOnce, tileCount() - from);
-                          float* products = scratch + planes * count * channels;
                           transformInput(zeros, from, count, scratch, count * channels);
-                          for (int64_t block = 0; block < wide() / panelColumns; ++block) {
-                            const float* panels = weights.floats() + block * panelColumns * channels;
-                            for (int64_t p = 0; p < planes; ++p) {
-                              const float* panel = panels + p * weightPlane;
-                              const bool lastBlock = block + 1 == wide() / panelColumns;
-                              const float* next = p + 1 < planes ? panel + weightPlane
-                                                  : lastBlock    ? weights.floats()
-                                                                 : panels + panelColumns * channels;
-                              multiplyPlane(block, scratch + p * count * channels, count, panel,
-                                            products + p * count * panelColumns, next);
-                            }
-                            transformOutput(block, products, count * panelColumns, from, count);
-                          }
+                          multiplyBlock(from, count, scratch, weights.floats());
                         });
+  }
+
+  /// All products of a block of tiles and their outputs, from planes of the input at the start of `scratch`.
+  void multiplyBlock(int64_t from, int64_t count, float* scratch, const float* weights) const {
+    const int64_t weightPlane = channels * wide(), blocks = wide() / panelColumns;
+    float* products = scratch + planes * count * channels;
+    for (int64_t block = 0; block < blocks; ++block) {
+      const float* panels = weights + block * panelColumns * channels;
+      for (int64_t p = 0; p < planes; ++p) {
+        const float* panel = panels + p * weightPlane;
+        const float* next = p + 1 < planes       ? panel + weightPlane
+                            : block + 1 < blocks ? panels + panelColumns * channels
+                                                 : weights;
+        multiplyPlane(block, scratch + p * count * channels, count, panel,
+                      products + p * count * panelColumns, next);
+      }
+      transformOutput(block, products, count * panelColumns, from, count);
+    }
   }
 
   void runSharing(const float* zeros) const {
@@ -160,7 +165,7 @@ struct WinogradCorrelation {
                               for (int64_t p = row * n; p < (row + 1) * n; ++p)
                                 multiplyPlane(block, input.floats() + p * inputPlane, count,
                                               scratch + (p - row * n) * channels * panelColumns,
-                                              products + p * count * panelColumns, nullptr);
+                                              products + p * count * panelColumns);
                             }
                             transformOutput(block, products, count * panelColumns, first, count);
                           });
