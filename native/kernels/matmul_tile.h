@@ -182,7 +182,7 @@ void TileProduct::run() const {
 template <class Vec>
 void PackPanels::run() const {
   // Transposed sources are read a cache line at a time.
-  const int64_t atOnce = columnStep == 1 ? 1 : 16;
+  const int64_t atOnce = columnStep == 1 ? 1 : lineFloats;
   float* panel = packed;
   for (int64_t column = 0; column < columns;) {
     const int64_t width = panelVectors<Vec>((columns - column + Vec::size - 1) / Vec::size) * Vec::size;
@@ -192,8 +192,11 @@ void PackPanels::run() const {
       const int64_t count = atOnce < left ? atOnce : left;
       const float* from = source + rows[d / rowRun] + inRun * runStep + column * columnStep;
       float* to = panel + d * width;
-      for (int64_t n = 0; n < used; ++n)
-        for (int64_t i = 0; i < count; ++i) to[i * width + n] = from[n * columnStep + i * runStep];
+      if (columnStep == 1)
+        forVectors<Vec>(used, [&](int64_t n, auto load, auto store) { store(to + n, load(from + n)); });
+      else
+        for (int64_t n = 0; n < used; ++n)
+          for (int64_t i = 0; i < count; ++i) to[i * width + n] = from[n * columnStep + i * runStep];
       for (int64_t i = 0; i < count; ++i)
         for (int64_t n = used; n < width; ++n) to[i * width + n] = 0.0f;
       d += count;
