@@ -36,6 +36,8 @@ struct ConvWeightProduct {
 
  private:
   template <class Vec>
+  const float* firstValue(int64_t point, int64_t row) const;
+  template <class Vec>
   void gather(int64_t from, int64_t count, int64_t row, int64_t rows, float* values) const;
   template <class Vec>
   void gatherTap(const ConvTap& tap, int64_t channel, int64_t n, int64_t from, int64_t count,
@@ -58,8 +60,6 @@ void ConvWeightProduct::run() const {
   for (int64_t r = 0; r < rowsAtOnce; ++r) aRows[r] = values + r;
   const int64_t zero = 0, points = latticeRows * latticeColumns;
   TileProduct tiles{};
-  tiles.aRows = aRows;
-  tiles.cRows = cRows;
   tiles.segments = &zero;
   tiles.segmentCount = 1;
   tiles.aStep = valueStep;
@@ -70,20 +70,41 @@ void ConvWeightProduct::run() const {
     tiles.accumulate = accumulate || from > 0;
     PackPanels{here, &zero, count, count, gradientStep, outputs, 1, panels}.run<Vec>();
     for (int64_t row = rowFrom; row < rowTo; row += rowsAtOnce) {
-      tiles.rows = rowTo - row < rowsAtOnce ? rowTo - row : rowsAtOnce;
-      gather<Vec>(from, count, row, tiles.rows, values);
+      const int64_t rows = rowTo - row < rowsAtOnce ? rowTo - row : rowsAtOnce;
+      gather<Vec>(from, count, row, rows, values);
+      // What comes next, in cache lines of each point: values by the first tiles, gradients by the others.
+      const bool lastRows = row + rowsAtOnce >= rowTo;
+      const int64_t nextRow = lastRows ? rowFrom : row + rowsAtOnce;
+      const float* nextValues = firstValue<Vec>(lastRows ? from + count : from, nextRow);
+      const auto product = [&](int64_t first, int64_t end) {
+        tiles.aRows = aRows + first, tiles.cRows = cRows + first;
+        tiles.rows = end - first;
+        tiles.run<Vec>();
+      };
       for (int64_t column = 0; column < outputs; column += panelColumns) {
         const int64_t left = outputs - column;
         tiles.columns = left < panelColumns ? left : panelColumns;
         tiles.b = panels + column * count;
-        for (int64_t r = 0; r < tiles.rows; ++r) cRows[r] = dw + (row + r) * dwStep + column;
-        // The gradients of the points to come lie behind these, where groups do not part them.
-        tiles.next = here + (count + column * count / outputs) * gradientStep;
-        tiles.nextLines = row == rowFrom ? count * panelColumns / lineFloats : 0;
-        tiles.run<Vec>();
+        for (int64_t r = 0; r < rows; ++r) cRows[r] = dw + (row + r) * dwStep + column;
+        const int64_t forValues = column > 0 ? 0 : rows / 12 * 6;
+        tiles.next = nextValues, tiles.nextStep = strideWidth * pixelStep;
+        tiles.nextTiles = rowsAtOnce / lineFloats;
+        product(0, forValues);
+        tiles.next = here + count * gradientStep + column, tiles.nextStep = gradientStep;
+        tiles.nextTiles = row == rowFrom ? panelColumns / lineFloats : 0;
+        product(forValues, rows);
       }
     }
   }
+}
+
+/// Where the values of a point begin for a row of the product, were there no end to the image.
+template <class Vec>
+const float* ConvWeightProduct::firstValue(int64_t point, int64_t row) const {
+  const ConvTap& tap = taps[row / channels];
+  const int64_t y = point / latticeColumns * strideHeight + tap.row;
+  const int64_t x = point % latticeColumns * strideWidth + tap.column;
+  return image + (y * width + x) * pixelStep + row % channels;
 }
 
 /// values[point][r] = what row `row` + r of the product takes from each of the points.

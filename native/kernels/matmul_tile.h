@@ -10,6 +10,9 @@ namespace striate {
 /// Columns at which work may be divided: whole panels in every instruction set.
 constexpr int64_t panelColumns = 64;
 
+/// Floats in a cache line.
+constexpr int64_t lineFloats = 16;
+
 /// c[r][n] (+)= Σ_d a(r, d)·b(d, n), then bias and ReLU.
 ///
 /// The depth is cut into segments of equal length, within which a row's values are `aStep` apart:
@@ -27,10 +30,10 @@ struct TileProduct {
   bool accumulate;     ///< adds to what c holds
   const float* bias;   ///< by column, or null
   bool relu;
-  /// What comes after this product, in cache lines to be brought into the L2 cache meanwhile: one for each
-  /// depth of the first tiles.
+  /// What comes after this product, to be brought into the L2 cache meanwhile: each of the first tiles takes
+  /// a column of cache lines, one line for each depth, `nextStep` floats apart.
   const float* next;
-  int64_t nextLines;
+  int64_t nextStep, nextTiles;
   template <class Vec>
   void run() const;
 };
@@ -69,9 +72,6 @@ constexpr int panelVectors(int64_t vectors) {
   return vectors >= 4 ? 4 : vectors >= 2 ? 2 : 1;
 }
 
-/// Floats in a cache line.
-constexpr int64_t lineFloats = 16;
-
 /// How a tile finds b: packed, its rows bStep apart, or the same with a last vector that is not whole.
 enum class TileB : uint8_t { packed, plain, partial };
 
@@ -92,10 +92,11 @@ void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, con
   const float* a[rows];
 #pragma GCC unroll 32
   for (int r = 0; r < rows; ++r) a[r] = p.aRows[row + r];
+  [[maybe_unused]] const int64_t nextStep = p.nextStep;
   const auto multiply = [&](int64_t at) __attribute__((always_inline)) {
     if constexpr (prefetch) {
       __builtin_prefetch(ahead, 0, 2);
-      ahead += lineFloats;
+      ahead += nextStep;
     }
     Vec right[vectors];
 #pragma GCC unroll 4
@@ -144,9 +145,8 @@ template <class Vec, int rows, int vectors>
 void tilesFrom(const TileProduct& p, int64_t row, int64_t column, const float* b) {
   const bool partialB = p.bStep != 0 && p.columns - column < vectors * Vec::size;
   for (; row + rows <= p.rows; row += rows) {
-    const int64_t lines = row / rows * p.segmentCount * p.length;
-    if (p.bStep == 0 && lines < p.nextLines)
-      tile<Vec, rows, vectors, TileB::packed, true>(p, row, column, b, p.next + lines * lineFloats);
+    if (p.bStep == 0 && row / rows < p.nextTiles)
+      tile<Vec, rows, vectors, TileB::packed, true>(p, row, column, b, p.next + row / rows * lineFloats);
     else if (p.bStep == 0)
       tile<Vec, rows, vectors, TileB::packed, false>(p, row, column, b);
     else if (!partialB)

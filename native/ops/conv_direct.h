@@ -330,8 +330,10 @@ inline void gatheredByWeight(const ConvShape& s, const AxisTaps& h, const AxisTa
   std::vector<ConvTap> taps;
   for (const int64_t row : h.offsets)
     for (const int64_t column : w.offsets) taps.push_back({row, column});
-  constexpr int64_t rowsAtOnce = 2 * ConvWeightProduct::rowsAtOnce;
+  // As many rows as let the sums of a piece stay in the L2 cache: each cut goes through all pixels anew.
+  constexpr int64_t sumFloats = 128 * 1024, least = ConvWeightProduct::rowsAtOnce;
   const int64_t rows = static_cast<int64_t>(taps.size()) * channels;
+  const int64_t rowsAtOnce = std::max<int64_t>(1, sumFloats / outputs / least) * least;
   const int64_t scratchFloats =
       ConvWeightProduct::pointsAtOnce * (ConvWeightProduct::valueStep + roundUp(outputs, panelColumns));
   overImages(s, (rows + rowsAtOnce - 1) / rowsAtOnce, scratchFloats, dw,

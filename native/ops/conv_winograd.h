@@ -98,7 +98,8 @@ struct WinogradCorrelation {
     tiles.rows = count, tiles.columns = std::min(panelColumns, outputs - block * panelColumns);
     tiles.segments = &start, tiles.segmentCount = 1, tiles.length = channels, tiles.aStep = 1;
     tiles.b = panel, tiles.panelDepth = channels;
-    tiles.next = next, tiles.nextLines = next ? channels * panelColumns / 16 : 0;
+    tiles.next = next, tiles.nextStep = panelColumns;
+    tiles.nextTiles = next ? panelColumns / lineFloats : 0;
     dispatch(tiles);
   }
 
