@@ -28,6 +28,9 @@ constexpr int64_t depthAtOnce = 512;
 /// Rows up to which a transposed b is not packed, which costs as much as using it some hundred times.
 constexpr int64_t rowsWorthTurning = 192;
 
+/// Size of b, and the most rows that use it, for which it is streamed.
+constexpr int64_t streamedFloats = 1 << 20, rowsWorthStreaming = 256;
+
 inline void multiply(const Product& p, const float* a, const float* b, float* c, const float* bias,
                      bool relu);
 
@@ -44,11 +47,48 @@ inline void multiplyTurned(const Product& p, const float* a, const float* b, flo
   });
 }
 
+/// c = a·b where b is far larger than the caches and used by few rows: it is read once, by the block that is
+/// packed and used at once.
+inline void multiplyStreaming(const Product& p, const float* a, const float* b, float* c, const float* bias,
+                              bool relu) {
+  // A block fills a part of the L2 cache; its rows are a page of memory long where pieces enough are left.
+  constexpr int64_t blockFloats = 32 * 1024;
+  const int64_t columnsAtOnce = p.n >= 4096 ? 1024 : 256, depthOfBlock = blockFloats / columnsAtOnce;
+  parallelWithScratch(
+      (p.n + columnsAtOnce - 1) / columnsAtOnce, blockFloats, [&](int64_t piece, float* packed) {
+        const int64_t first = piece * columnsAtOnce, end = std::min(first + columnsAtOnce, p.n);
+        const float* aRows[rowsWorthStreaming];
+        float* cRows[rowsWorthStreaming];
+        for (int64_t r = 0; r < p.m; ++r) aRows[r] = a + r * p.aRow;
+        for (int64_t from = 0; from < p.depth; from += depthOfBlock) {
+          const int64_t start = from * p.aDepth, noOffset = 0, depth = std::min(depthOfBlock, p.depth - from);
+          const bool last = from + depth == p.depth;
+          dispatch(PackPanels{b + from * p.bDepth + first, &noOffset, depth, depth, p.bDepth, end - first, 1,
+                              packed});
+          for (int64_t column = first; column < end; column += panelColumns) {
+            for (int64_t r = 0; r < p.m; ++r) cRows[r] = c + r * p.n + column;
+            TileProduct tiles{};
+            tiles.aRows = aRows, tiles.cRows = cRows;
+            tiles.rows = p.m, tiles.columns = std::min(panelColumns, end - column);
+            tiles.segments = &start, tiles.segmentCount = 1, tiles.length = depth, tiles.aStep = p.aDepth;
+            tiles.b = packed + (column - first) * depth, tiles.panelDepth = depth;
+            tiles.accumulate = from > 0;
+            tiles.bias = last && bias ? bias + column : nullptr, tiles.relu = last && relu;
+            tiles.next = b + (from + depth) * p.bDepth + column, tiles.nextStep = p.bDepth;
+            tiles.nextTiles = last ? 0 : panelColumns / lineFloats;
+            dispatch(tiles);
+          }
+        }
+      });
+}
+
 /// Runs on the compute thread. Pieces are blocks of rows by blocks of columns.
 inline void multiply(const Product& p, const float* a, const float* b, float* c, const float* bias,
                      bool relu) {
   if (p.bDepth == 1 && p.bColumn != 1 && p.m <= rowsWorthTurning && p.n > 2 * p.m && !bias && !relu)
     return multiplyTurned(p, a, b, c);
+  if (p.bColumn == 1 && p.m <= rowsWorthStreaming && p.n * p.depth >= streamedFloats)
+    return multiplyStreaming(p, a, b, c, bias, relu);
   const bool pack = p.bColumn != 1 || p.m >= rowsWorthPacking;
   const int64_t columnBlocks = (p.n + panelColumns - 1) / panelColumns;
   Block packed;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { grad } from '../../lib/autograd.js';
 import { linear, matmul } from '../../lib/ops/matmul.js';
 import { expectClose, expectGradients, expectSameBits, f32, noise, noisy } from '../check.js';
 
@@ -121,6 +122,26 @@ describe('linear', () => {
       step: 1e-3,
       tolerance: 2e-2,
     });
+  });
+
+  test.each([
+    { m: 7, depth: 19, n: 37, why: 'few rows, whose side is turned for the gradient by x' },
+    { m: 5, depth: 263, n: 4099, why: 'weights that are streamed, with their gradients' },
+    { m: 50, depth: 1061, n: 997, why: 'weights that are streamed by narrower blocks' },
+  ])('$why', async ({ m, depth, n }) => {
+    const [x, w, g] = [noise(m * depth, 1), noise(depth * n, 2), noise(m * n, 3)];
+    const bias = noise(n, 4);
+    const [a, b, c] = [f32(x, [m, depth]), f32(w, [depth, n]), f32(bias, [n])];
+    a.requiresGrad = b.requiresGrad = true;
+    const y = linear(a, b, c);
+    await expectClose(
+      y,
+      definition(x, w, m, depth, n).map((v, i) => v + bias[i % n]!),
+    );
+    const [byX, byW] = grad(y, [a, b], f32(g, [m, n]));
+    await expectClose(byX!, definition(g, transposed(w, depth, n), m, n, depth));
+    await expectClose(byW!, definition(transposed(x, m, depth), g, depth, m, n));
+    await expectSameBits(() => [linear(a, b, c, { relu: true })]);
   });
 
   test('refuses features that differ', () => {
