@@ -63,6 +63,7 @@ void ConvWeightProduct::run() const {
   tiles.segments = &zero;
   tiles.segmentCount = 1;
   tiles.aStep = valueStep;
+  tiles.nextTileStep = lineFloats;
   for (int64_t from = 0; from < points; from += pointsAtOnce) {
     const int64_t count = points - from < pointsAtOnce ? points - from : pointsAtOnce;
     const float* here = gradient + from * gradientStep;

@@ -30,10 +30,10 @@ struct TileProduct {
   bool accumulate;     ///< adds to what c holds
   const float* bias;   ///< by column, or null
   bool relu;
-  /// What comes after this product, to be brought into the L2 cache meanwhile: each of the first tiles takes
-  /// a column of cache lines, one line for each depth, `nextStep` floats apart.
+  /// What comes after this product, to be brought into the L2 cache meanwhile: a cache line for each depth of
+  /// the first `nextTiles` tiles, `nextStep` floats apart, from one tile to the next `nextTileStep`.
   const float* next;
-  int64_t nextStep, nextTiles;
+  int64_t nextStep, nextTileStep, nextTiles;
   template <class Vec>
   void run() const;
 };
@@ -146,7 +146,7 @@ void tilesFrom(const TileProduct& p, int64_t row, int64_t column, const float* b
   const bool partialB = p.bStep != 0 && p.columns - column < vectors * Vec::size;
   for (; row + rows <= p.rows; row += rows) {
     if (p.bStep == 0 && row / rows < p.nextTiles)
-      tile<Vec, rows, vectors, TileB::packed, true>(p, row, column, b, p.next + row / rows * lineFloats);
+      tile<Vec, rows, vectors, TileB::packed, true>(p, row, column, b, p.next + row / rows * p.nextTileStep);
     else if (p.bStep == 0)
       tile<Vec, rows, vectors, TileB::packed, false>(p, row, column, b);
     else if (!partialB)

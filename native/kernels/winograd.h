@@ -23,14 +23,15 @@ struct WinogradTiles {
   int64_t from, count;
 };
 
-/// planes[p][t][c] = (Bᵀ d B)ₚ of the tiles' (m + 2)² values, which are zero beyond the image.
+/// (Bᵀ d B)ₚ of the tiles' (m + 2)² values, which are zero beyond the image:
+/// planes[p·planeStep + c / 64·blockStep + t·tileStep + c mod 64].
 template <int m>
 struct WinogradInput {
   WinogradTiles tiles;
   const float* images;
   const float* zeros;  ///< as many as channels
   float* planes;
-  int64_t planeStep;
+  int64_t tileStep, blockStep, planeStep;
   template <class Vec>
   void run() const;
 };
@@ -214,15 +215,21 @@ void WinogradInput<m>::run() const {
   for (int64_t t = 0; t < tiles.count; ++t) {
     const float* d[n][n];
     winogradValues<n>(tiles, images, zeros, WinogradPlace(tiles, tiles.from + t), m, d);
-    float* to = planes + t * tiles.channels;
     const int64_t step = planeStep;
-    forVectors<Vec>(tiles.channels, [&](int64_t c, auto load, auto store) __attribute__((always_inline)) {
-      transformSquare<Vec, n, n>(
-          [](const Vec(&from)[n], Vec(&result)[n])
-              __attribute__((always_inline)) { Winograd<Vec, m>::input(from, result); },
-          [&](int i, int j) __attribute__((always_inline)) { return load(d[i][j] + c); },
-          [&](int i, int j, Vec v) __attribute__((always_inline)) { store(to + (i * n + j) * step + c, v); });
-    });
+    for (int64_t first = 0; first < tiles.channels; first += panelColumns) {
+      const int64_t rest = tiles.channels - first;
+      float* to = planes + first / panelColumns * blockStep + t * tileStep;
+      forVectors<Vec>(rest < panelColumns ? rest : panelColumns,
+                      [&](int64_t c, auto load, auto store) __attribute__((always_inline)) {
+                        transformSquare<Vec, n, n>(
+                            [](const Vec(&from)[n], Vec(&result)[n])
+                                __attribute__((always_inline)) { Winograd<Vec, m>::input(from, result); },
+                            [&](int i, int j)
+                                __attribute__((always_inline)) { return load(d[i][j] + first + c); },
+                            [&](int i, int j, Vec v)
+                                __attribute__((always_inline)) { store(to + (i * n + j) * step + c, v); });
+                      });
+    }
   }
 }
 

@@ -30,8 +30,14 @@ inline bool winogradSuits(const ConvShape& s) {
 constexpr int64_t winogradPlaneFloats = 320 * 1024;
 /// Transformed weights beyond which they are made where they are used.
 constexpr int64_t winogradWeightFloats = 3 * 1024 * 1024;
-/// Tiles in the chunks that all threads share.
-constexpr int64_t winogradChunk = 192;
+/// Tiles in the chunks that all threads share: about so many, and at most half as many more.
+constexpr int64_t winogradChunk = 192, winogradMost = winogradChunk * 3 / 2;
+
+/// Chunks of equal size, since each makes the transformed weights anew.
+inline int64_t winogradChunkOf(int64_t tiles) {
+  const int64_t chunks = std::max<int64_t>(1, (tiles + winogradChunk / 2) / winogradChunk);
+  return (tiles + chunks - 1) / chunks;
+}
 
 /// The tiles of a block whose planes of `floats` each tile fit: whole register tiles.
 template <int m>
@@ -72,7 +78,7 @@ struct WinogradCorrelation {
 
   void transformInput(const float* zeros, int64_t from, int64_t count, float* to, int64_t planeStep) const {
     const WinogradTiles tiles{height, width, channels, tileRows(), tileColumns(), top, left, from, count};
-    dispatch(WinogradInput<m>{tiles, source, zeros, to, planeStep});
+    dispatch(WinogradInput<m>{tiles, source, zeros, to, channels, panelColumns, planeStep});
   }
 
   void transformWeight(int64_t block, int64_t row, int64_t rows, int64_t depthFrom, int64_t depthTo,
@@ -85,9 +91,9 @@ struct WinogradCorrelation {
 
   /// products[t][k] = Σ_c plane[t][c]·panel[c][k] for one plane and a block of outputs.
   void multiplyPlane(int64_t block, const float* plane, int64_t count, const float* panel, float* products,
-                     const float* next = nullptr) const {
-    const float* aRows[winogradChunk];
-    float* cRows[winogradChunk];
+                     const float* next, int64_t nextFloats) const {
+    const float* aRows[winogradMost];
+    float* cRows[winogradMost];
     for (int64_t t = 0; t < count; ++t) {
       aRows[t] = plane + t * channels;
       cRows[t] = products + t * panelColumns;
@@ -98,8 +104,9 @@ struct WinogradCorrelation {
     tiles.rows = count, tiles.columns = std::min(panelColumns, outputs - block * panelColumns);
     tiles.segments = &start, tiles.segmentCount = 1, tiles.length = channels, tiles.aStep = 1;
     tiles.b = panel, tiles.panelDepth = channels;
-    tiles.next = next, tiles.nextStep = panelColumns;
-    tiles.nextTiles = next ? panelColumns / lineFloats : 0;
+    tiles.next = next;
+    tiles.nextTiles = (nextFloats / channels + lineFloats - 1) / lineFloats;
+    tiles.nextStep = lineFloats, tiles.nextTileStep = channels * lineFloats;
     dispatch(tiles);
   }
 
@@ -142,14 +149,14 @@ struct WinogradCorrelation {
                             : block + 1 < blocks ? panels + panelColumns * channels
                                                  : weights;
         multiplyPlane(block, scratch + p * count * channels, count, panel,
-                      products + p * count * panelColumns, next);
+                      products + p * count * panelColumns, next, channels * panelColumns);
       }
       transformOutput(block, products, count * panelColumns, from, count);
     }
   }
 
   void runSharing(const float* zeros) const {
-    const int64_t chunk = std::min(winogradChunk, tileCount()), blocks = wide() / panelColumns;
+    const int64_t chunk = winogradChunkOf(tileCount()), blocks = wide() / panelColumns;
     const Block input = takeFloats(planes * chunk * channels);
     const int64_t panelFloats = n * channels * panelColumns;
     for (int64_t first = 0; first < tileCount(); first += chunk) {
@@ -166,7 +173,8 @@ struct WinogradCorrelation {
                               for (int64_t p = row * n; p < (row + 1) * n; ++p)
                                 multiplyPlane(block, input.floats() + p * inputPlane, count,
                                               scratch + (p - row * n) * channels * panelColumns,
-                                              products + p * count * panelColumns);
+                                              products + p * count * panelColumns,
+                                              input.floats() + (p + 1) % planes * inputPlane, inputPlane);
                             }
                             transformOutput(block, products, count * panelColumns, first, count);
                           });
@@ -246,9 +254,9 @@ struct WinogradWeightPass {
           dispatch(SumBlocks{sums.floats() + from, ranges, sumFloats, to - from, sums.floats() + from});
         });
     } else {
-      const Block scratch = takeFloats(scratchFloats(std::min(winogradChunk, tileCount())));
-      accumulate(0, tileCount(), winogradChunk, zeros.floats(), scratch.floats(), sums.floats(),
-                 [](int64_t pieces, const auto& work) { parallelFor(pieces, work); });
+      const Block scratch = takeFloats(scratchFloats(winogradChunkOf(tileCount())));
+      accumulate(0, tileCount(), winogradChunkOf(tileCount()), zeros.floats(), scratch.floats(),
+                 sums.floats(), [](int64_t pieces, const auto& work) { parallelFor(pieces, work); });
     }
     parallelRanges(matrix(), 1024, [&](int64_t from, int64_t to) {
       dispatch(WinogradWeightGradient<m>{sums.floats() + from, matrix(), to - from, dw + from, matrix()});
@@ -262,7 +270,9 @@ struct WinogradWeightPass {
   int64_t tileColumns() const { return (s.outWidth + m - 1) / m; }
   int64_t tileCount() const { return s.images * tileRows() * tileColumns(); }
   int64_t blockTiles() const { return winogradBlock<m>(s.channels + wide()); }
-  int64_t scratchFloats(int64_t tiles) const { return planes * tiles * (s.channels + wide()); }
+  int64_t scratchFloats(int64_t tiles) const {
+    return planes * tiles * (roundUp(s.channels, panelColumns) + wide());
+  }
 
   /// Adds up the products of tiles [from, to) in `sums`, `atOnce` tiles at a time; forEach(count, work) calls
   /// work for each piece of a step.
@@ -273,13 +283,14 @@ struct WinogradWeightPass {
     const int64_t cuts = (s.channels + rowsAtOnce - 1) / rowsAtOnce;
     for (int64_t first = from; first < to; first += atOnce) {
       const int64_t count = std::min(atOnce, to - first);
-      const int64_t inputPlane = count * s.channels, gradientPlane = count * wide();
+      const int64_t inputPlane = count * roundUp(s.channels, panelColumns), gradientPlane = count * wide();
       float *inputs = scratch, *gradients = scratch + planes * inputPlane;
       forEach((count + tilesAtOnce - 1) / tilesAtOnce, [&](int64_t piece) {
         const int64_t at = piece * tilesAtOnce, some = std::min(tilesAtOnce, count - at);
         WinogradTiles tiles{s.height,    s.width,      s.channels, tileRows(), tileColumns(),
                             s.moves.top, s.moves.left, first + at, some};
-        dispatch(WinogradInput<m>{tiles, x, zeros, inputs + at * s.channels, inputPlane});
+        dispatch(WinogradInput<m>{tiles, x, zeros, inputs + at * panelColumns, panelColumns,
+                                  count * panelColumns, inputPlane});
         tiles = {s.outHeight, s.outWidth, s.outputs, tileRows(), tileColumns(), 0, 0, first + at, some};
         dispatch(WinogradGradient<m>{tiles, gradient, zeros, gradients + at * panelColumns,
                                      count * panelColumns, gradientPlane});
@@ -293,12 +304,13 @@ struct WinogradWeightPass {
         tiles.aRows = aRows, tiles.cRows = cRows;
         tiles.rows = std::min(rowsAtOnce, s.channels - row);
         tiles.segments = &start, tiles.segmentCount = 1;
-        tiles.length = count, tiles.aStep = s.channels;
+        tiles.length = count, tiles.aStep = panelColumns;
         tiles.bStep = panelColumns;
         tiles.accumulate = first > from;
         for (int64_t column = 0; column < s.outputs; column += panelColumns) {
           for (int64_t r = 0; r < tiles.rows; ++r) {
-            aRows[r] = inputs + p * inputPlane + row + r;
+            const int64_t c = row + r;
+            aRows[r] = inputs + p * inputPlane + c / panelColumns * count * panelColumns + c % panelColumns;
             cRows[r] = sums + p * matrix() + (row + r) * s.outputs + column;
           }
           tiles.columns = std::min(panelColumns, s.outputs - column);

@@ -75,7 +75,7 @@ inline void multiplyStreaming(const Product& p, const float* a, const float* b, 
             tiles.accumulate = from > 0;
             tiles.bias = last && bias ? bias + column : nullptr, tiles.relu = last && relu;
             tiles.next = b + (from + depth) * p.bDepth + column, tiles.nextStep = p.bDepth;
-            tiles.nextTiles = last ? 0 : panelColumns / lineFloats;
+            tiles.nextTileStep = lineFloats, tiles.nextTiles = last ? 0 : panelColumns / lineFloats;
             dispatch(tiles);
           }
         }
