@@ -30,8 +30,10 @@ struct TileProduct {
   bool accumulate;     ///< adds to what c holds
   const float* bias;   ///< by column, or null
   bool relu;
+  bool stream;  ///< stores past the caches; c's rows are aligned to a cache line, and a fence follows
   /// What comes after this product, to be brought into the L2 cache meanwhile: a cache line for each depth of
-  /// the first `nextTiles` tiles, `nextStep` floats apart, from one tile to the next `nextTileStep`.
+  /// the first `nextTiles` tiles of the first panel, `nextStep` floats apart, from one tile to the next
+  /// `nextTileStep`.
   const float* next;
   int64_t nextStep, nextTileStep, nextTiles;
   template <class Vec>
@@ -135,7 +137,12 @@ void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, con
       if (p.accumulate) result = result + load(c);
       if (p.bias) result = result + bias;
       if (p.relu) result = max(Vec::broadcast(0.0f), result);
-      full ? result.store(c) : result.storePartial(c, lastLanes);
+      if (!full)
+        result.storePartial(c, lastLanes);
+      else if (p.stream)
+        result.stream(c);
+      else
+        result.store(c);
     }
   }
 }
@@ -145,7 +152,7 @@ template <class Vec, int rows, int vectors>
 void tilesFrom(const TileProduct& p, int64_t row, int64_t column, const float* b) {
   const bool partialB = p.bStep != 0 && p.columns - column < vectors * Vec::size;
   for (; row + rows <= p.rows; row += rows) {
-    if (p.bStep == 0 && row / rows < p.nextTiles)
+    if (p.bStep == 0 && column == 0 && row / rows < p.nextTiles)
       tile<Vec, rows, vectors, TileB::packed, true>(p, row, column, b, p.next + row / rows * p.nextTileStep);
     else if (p.bStep == 0)
       tile<Vec, rows, vectors, TileB::packed, false>(p, row, column, b);

@@ -10,6 +10,7 @@
 #include "kernels/conv_by_weight.h"
 #include "kernels/conv_direct.h"
 #include "kernels/matmul_tile.h"
+#include "kernels/stream.h"
 #include "ops/conv_shape.h"
 #include "ops/matmul.h"
 #include "runtime/parallel.h"
@@ -114,6 +115,8 @@ struct Correlation {
     const Block packed = Block::take(groups * panels * static_cast<int64_t>(sizeof(float)));
     pack(packed.floats(), depth, panels);
 
+    const bool past = streams(images * outImage * static_cast<int64_t>(sizeof(float))) &&
+                      outputs % lineFloats == 0 && outColumn % lineFloats == 0;
     const int64_t bands = (h.points + bandRows - 1) / bandRows;
     parallelWithScratch(images * bands, plan.bandFloats, [&](int64_t piece, float* scratch) {
       const int64_t image = piece / bands, row = piece % bands * bandRows;
@@ -137,6 +140,7 @@ struct Correlation {
         band.out = out + image * outImage + g * outputs;
         band.outRow = outRow;
         band.outColumn = outColumn;
+        band.stream = past;
         band.scratch = scratch;
         dispatch(band);
       }
