@@ -22,7 +22,8 @@ namespace {
 constexpr int64_t alignment = 64;
 constexpr int64_t largePage = int64_t{2} << 20;
 constexpr int64_t maxBlock = int64_t{1} << 60;
-/// Free blocks are trimmed beyond this or beyond the peak of live bytes, whichever is more.
+/// Free blocks are trimmed beyond this, where all blocks are more than five quarters of the peak of live
+/// bytes.
 constexpr int64_t keptAtLeast = int64_t{64} << 20;
 
 /// Eight sizes for each power of two: at most an eighth is wasted, and equal shapes meet in one bin.
@@ -48,10 +49,13 @@ void toSystem(void* data, int64_t capacity) { ::operator delete(data, alignmentO
 
 class Pool {
  public:
-  void* take(int64_t capacity) {
+  /// A block of this capacity or, where there is none but a somewhat larger one, that one's: `capacity` is
+  /// then its own.
+  void* take(int64_t& capacity) {
     std::lock_guard lock(mutex_);
     void* data = nullptr;
-    if (auto bin = free_.find(capacity); bin != free_.end() && !bin->second.empty()) {
+    if (auto bin = fitting(capacity); bin != free_.end()) {
+      capacity = bin->first;
       data = bin->second.back();
       bin->second.pop_back();
       stats_.pooledBytes -= capacity;
@@ -68,10 +72,9 @@ class Pool {
     stats_.liveBytes -= capacity;
     stats_.pooledBytes += capacity;
     free_[capacity].push_back(data);
-    const int64_t limit = std::max(keptAtLeast, stats_.peakBytes);
     // The largest go first: they are the fewest calls for the most bytes.
-    for (auto bin = free_.rbegin(); stats_.pooledBytes > limit && bin != free_.rend(); ++bin)
-      while (stats_.pooledBytes > limit && !bin->second.empty()) drop(*bin);
+    for (auto bin = free_.rbegin(); keepsTooMuch() && bin != free_.rend(); ++bin)
+      while (keepsTooMuch() && !bin->second.empty()) drop(*bin);
   }
 
   void empty() {
@@ -91,6 +94,19 @@ class Pool {
 
  private:
   using Bin = std::pair<const int64_t, std::vector<void*>>;
+
+  bool keepsTooMuch() const {
+    return stats_.pooledBytes > keptAtLeast &&
+           stats_.liveBytes + stats_.pooledBytes > stats_.peakBytes + stats_.peakBytes / 4;
+  }
+
+  /// Pages that were touched are worth more than the part of them that is not needed.
+  std::map<int64_t, std::vector<void*>>::iterator fitting(int64_t capacity) {
+    const int64_t most = capacity < largePage ? capacity : capacity + capacity / 2;
+    auto bin = free_.lower_bound(capacity);
+    while (bin != free_.end() && bin->first <= most && bin->second.empty()) ++bin;
+    return bin != free_.end() && bin->first <= most ? bin : free_.end();
+  }
 
   void* fresh(int64_t capacity) {
     if (stats_.liveBytes + stats_.pooledBytes + capacity > limit_) dropAll();
@@ -130,8 +146,9 @@ Pool& pool() {
 Block Block::take(int64_t bytes) {
   // Sizes of scratch are products of what JavaScript gave.
   if (bytes < 0 || bytes > maxBlock) throw StateError("out of memory: wanted more than 2^60 bytes");
-  const int64_t capacity = binSize(bytes);
-  return {pool().take(capacity), capacity};
+  int64_t capacity = binSize(bytes);
+  void* data = pool().take(capacity);
+  return {data, capacity};
 }
 
 Block::~Block() {

@@ -101,7 +101,7 @@ test.each(cases)('a step keeps of $name', async ({ module: make, shape, bytes })
 });
 
 test('gradients go as the tape is walked', async () => {
-  const shape = [8, 64, 64, 32];
+  const shape = [24, 64, 64, 32];
   const each = f32(...shape);
   const depth = 8;
   const layers = Array.from({ length: depth }, () => [
@@ -127,7 +127,7 @@ test('gradients go as the tape is walked', async () => {
 });
 
 test('a network in use holds two layers at a time', async () => {
-  const shape = [8, 64, 64, 32];
+  const shape = [24, 64, 64, 32];
   const each = f32(...shape);
   using module: nn.Module = new nn.Sequential(
     new BasicBlock(32, 32),
