@@ -1,18 +1,18 @@
-// The transforms of Winograd's minimal filtering for kernels of 3 × 3: an m × m tile of the output costs
-// n² = (m + 2)² products for each pair of channels instead of 9m² (Lavin and Gray, 2016). With 1-D matrices
-// A [n, m], B [n, n] and G [n, 3]
+// The transforms of Winograd's minimal filtering for kernels of r × r: an m × m tile of the output costs n² =
+// (m + r − 1)² products for each pair of channels instead of (m·r)² (Lavin and Gray, 2016). With 1-D matrices
+// A [n, m], B [n, n] and G [n, r]
 //   y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A   and   dg = Gᵀ[(A dy Aᵀ) ⊙ (Bᵀ d B)]G.
 // Each place of the n × n is a plane: over tiles and channels it is a matrix, and ⊙ becomes n² products.
 //
-// m = 2 interpolates at 0, 1, −1; m = 4 at 0, 1, −1, ½, −2, which errs half as much as 0, ±1, ±2.
+// n = 4 interpolates at 0, 1, −1 and infinity; n = 6 at ½ and −2 as well, which errs half as much as ±2.
 #pragma once
 
 #include "kernels/kernel.h"
 
 namespace striate {
 
-template <int m>
-constexpr int winogradPlanes = (m + 2) * (m + 2);
+template <int m, int r>
+constexpr int winogradPlanes = (m + r - 1) * (m + r - 1);
 
 /// Tiles [from, from + count) of images [height, width, channels], counted row by row through all images.
 /// Tile (0, 0) of an image starts at its place (−top, −left).
@@ -23,9 +23,9 @@ struct WinogradTiles {
   int64_t from, count;
 };
 
-/// (Bᵀ d B)ₚ of the tiles' (m + 2)² values, which are zero beyond the image:
+/// (Bᵀ d B)ₚ of the tiles' n² values, which are zero beyond the image:
 /// planes[p·planeStep + c / 64·blockStep + t·tileStep + c mod 64].
-template <int m>
+template <int m, int r>
 struct WinogradInput {
   WinogradTiles tiles;
   const float* images;
@@ -38,7 +38,7 @@ struct WinogradInput {
 
 /// (A dy Aᵀ)ₚ of the tiles' m² values, which are zero beyond the image, in blocks of 64 channels:
 /// planes[p·planeStep + c / 64·blockStep + t·64 + c mod 64].
-template <int m>
+template <int m, int r>
 struct WinogradGradient {
   WinogradTiles tiles;
   const float* images;
@@ -52,7 +52,7 @@ struct WinogradGradient {
 /// panels[p] = (G g Gᵀ)ₚ, packed as by PackPanels, for the planes of rows [rowFrom, rowTo) of the n × n,
 /// depths [depthFrom, depthTo) of `depth` and at most 64 columns; g(tap, d, k) = weight[tap·tapStep +
 /// d·depthStep + k].
-template <int m>
+template <int m, int r>
 struct WinogradWeight {
   const float* weight;
   int64_t tapStep, depthStep, depth, columns;
@@ -65,7 +65,7 @@ struct WinogradWeight {
 
 /// The tiles' outputs Aᵀ[planes]A + bias, then ReLU, for columns of the channels from `column` on;
 /// planes[p][t][64].
-template <int m>
+template <int m, int r>
 struct WinogradOutput {
   WinogradTiles tiles;
   const float* planes;
@@ -79,7 +79,7 @@ struct WinogradOutput {
 };
 
 /// dg(tap, i) = (Gᵀ[planes]G)(tap) for the elements of a plane.
-template <int m>
+template <int m, int r>
 struct WinogradWeightGradient {
   const float* planes;
   int64_t planeStep, elements;
@@ -97,18 +97,45 @@ struct WinogradWeightGradient {
 
 namespace striate {
 
-/// The 1-D transforms, as sums that share their terms.
-template <class Vec, int m>
-struct Winograd;
+/// a·factor + b
+template <class Vec>
+inline __attribute__((always_inline)) Vec times(float factor, Vec a, Vec b) {
+  return fma(Vec::broadcast(factor), a, b);
+}
+
+/// Bᵀ, which depends on the points alone.
+template <class Vec, int n>
+struct WinogradPoints;
 
 template <class Vec>
-struct Winograd<Vec, 2> {
+struct WinogradPoints<Vec, 4> {
   static void input(const Vec (&d)[4], Vec (&v)[4]) {
     v[0] = d[0] - d[2];
     v[1] = d[1] + d[2];
     v[2] = d[2] - d[1];
     v[3] = d[3] - d[1];
   }
+};
+
+template <class Vec>
+struct WinogradPoints<Vec, 6> {
+  static void input(const Vec (&d)[6], Vec (&v)[6]) {
+    const Vec even = d[4] - d[2], odd = d[3] - d[1];
+    v[0] = times(1.5f, odd, times(-2.0f, d[2], d[0] + d[4]));
+    v[1] = times(1.5f, d[2] + d[3], even + odd);
+    v[2] = times(1.5f, d[3] - d[2], even - odd);
+    v[3] = times(2.0f, odd, even);
+    v[4] = times(-0.5f, odd, even);
+    v[5] = times(1.5f, even, times(-2.0f, d[3], d[1] + d[5]));
+  }
+};
+
+/// A, Aᵀ and G, with sums that share their terms.
+template <class Vec, int m, int r>
+struct Winograd;
+
+template <class Vec>
+struct Winograd<Vec, 2, 3> : WinogradPoints<Vec, 4> {
   static void gradient(const Vec (&y)[2], Vec (&v)[4]) {
     v[0] = y[0];
     v[1] = y[0] + y[1];
@@ -123,20 +150,8 @@ struct Winograd<Vec, 2> {
 };
 
 template <class Vec>
-struct Winograd<Vec, 4> {
-  static void input(const Vec (&d)[6], Vec (&v)[6]) {
-    const Vec two = Vec::broadcast(2.0f), half = Vec::broadcast(0.5f), more = Vec::broadcast(1.5f);
-    const Vec zero = Vec::broadcast(0.0f);
-    const Vec even = d[4] - d[2], odd = d[3] - d[1];
-    v[0] = fma(more, odd, fma(zero - two, d[2], d[0] + d[4]));
-    v[1] = fma(more, d[2] + d[3], even + odd);
-    v[2] = fma(more, d[3] - d[2], even - odd);
-    v[3] = fma(two, odd, even);
-    v[4] = fma(zero - half, odd, even);
-    v[5] = fma(more, even, fma(zero - two, d[3], d[1] + d[5]));
-  }
+struct Winograd<Vec, 4, 3> : WinogradPoints<Vec, 6> {
   static void gradient(const Vec (&y)[4], Vec (&v)[6]) {
-    const auto times = [](float factor, Vec a, Vec b) { return fma(Vec::broadcast(factor), a, b); };
     const Vec even = y[0] + y[2], odd = y[1] + y[3];
     v[0] = y[0];
     v[1] = even + odd;
@@ -146,7 +161,6 @@ struct Winograd<Vec, 4> {
     v[5] = y[3];
   }
   static void output(const Vec (&v)[6], Vec (&y)[4]) {
-    const auto times = [](float factor, Vec a, Vec b) { return fma(Vec::broadcast(factor), a, b); };
     const Vec sum = v[1] + v[2], difference = v[1] - v[2];
     y[0] = v[0] + sum + (v[3] + v[4]);
     y[1] = times(-2.0f, v[4], times(0.5f, v[3], difference));
@@ -159,6 +173,28 @@ struct Winograd<Vec, 4> {
                                          {-16 / 15.0f, -8 / 15.0f, -4 / 15.0f},
                                          {1 / 15.0f, -2 / 15.0f, 4 / 15.0f},
                                          {0, 0, 1}};
+};
+
+template <class Vec>
+struct Winograd<Vec, 2, 5> : WinogradPoints<Vec, 6> {
+  static void gradient(const Vec (&y)[2], Vec (&v)[6]) {
+    v[0] = y[0];
+    v[1] = y[0] + y[1];
+    v[2] = y[0] - y[1];
+    v[3] = times(0.5f, y[1], y[0]);
+    v[4] = times(-2.0f, y[1], y[0]);
+    v[5] = y[1];
+  }
+  static void output(const Vec (&v)[6], Vec (&y)[2]) {
+    y[0] = v[0] + (v[1] + v[2]) + (v[3] + v[4]);
+    y[1] = times(-2.0f, v[4], times(0.5f, v[3], v[1] - v[2])) + v[5];
+  }
+  static constexpr float weight[6][5] = {{1, 0, 0, 0, 0},
+                                         {1 / 3.0f, 1 / 3.0f, 1 / 3.0f, 1 / 3.0f, 1 / 3.0f},
+                                         {-1 / 3.0f, 1 / 3.0f, -1 / 3.0f, 1 / 3.0f, -1 / 3.0f},
+                                         {-16 / 15.0f, -8 / 15.0f, -4 / 15.0f, -2 / 15.0f, -1 / 15.0f},
+                                         {1 / 15.0f, -2 / 15.0f, 4 / 15.0f, -8 / 15.0f, 16 / 15.0f},
+                                         {0, 0, 0, 0, 1}};
 };
 
 /// Applies a 1-D transform to the rows, then to the columns, of a square.
@@ -208,10 +244,10 @@ inline void winogradValues(const WinogradTiles& tiles, const float* images, cons
               : zeros;
 }
 
-template <int m>
+template <int m, int r>
 template <class Vec>
-void WinogradInput<m>::run() const {
-  constexpr int n = m + 2;
+void WinogradInput<m, r>::run() const {
+  constexpr int n = m + r - 1;
   for (int64_t t = 0; t < tiles.count; ++t) {
     const float* d[n][n];
     winogradValues<n>(tiles, images, zeros, WinogradPlace(tiles, tiles.from + t), m, d);
@@ -223,7 +259,7 @@ void WinogradInput<m>::run() const {
                       [&](int64_t c, auto load, auto store) __attribute__((always_inline)) {
                         transformSquare<Vec, n, n>(
                             [](const Vec(&from)[n], Vec(&result)[n])
-                                __attribute__((always_inline)) { Winograd<Vec, m>::input(from, result); },
+                                __attribute__((always_inline)) { Winograd<Vec, m, r>::input(from, result); },
                             [&](int i, int j)
                                 __attribute__((always_inline)) { return load(d[i][j] + first + c); },
                             [&](int i, int j, Vec v)
@@ -233,10 +269,10 @@ void WinogradInput<m>::run() const {
   }
 }
 
-template <int m>
+template <int m, int r>
 template <class Vec>
-void WinogradGradient<m>::run() const {
-  constexpr int n = m + 2;
+void WinogradGradient<m, r>::run() const {
+  constexpr int n = m + r - 1;
   for (int64_t t = 0; t < tiles.count; ++t) {
     const float* d[m][m];
     winogradValues<m>(tiles, images, zeros, WinogradPlace(tiles, tiles.from + t), m, d);
@@ -244,25 +280,30 @@ void WinogradGradient<m>::run() const {
     for (int64_t first = 0; first < tiles.channels; first += panelColumns) {
       const int64_t rest = tiles.channels - first;
       float* to = planes + first / panelColumns * blockStep + t * panelColumns;
-      forVectors<Vec>(rest < panelColumns ? rest : panelColumns,
-                      [&](int64_t c, auto load, auto store) __attribute__((always_inline)) {
-                        transformSquare<Vec, m, n>(
-                            [](const Vec(&from)[m], Vec(&result)[n])
-                                __attribute__((always_inline)) { Winograd<Vec, m>::gradient(from, result); },
-                            [&](int i, int j)
-                                __attribute__((always_inline)) { return load(d[i][j] + first + c); },
-                            [&](int i, int j, Vec v)
-                                __attribute__((always_inline)) { store(to + (i * n + j) * step + c, v); });
-                      });
+      forVectors<Vec>(
+          rest < panelColumns ? rest : panelColumns,
+          [&](int64_t c, auto load, auto store) __attribute__((always_inline)) {
+            transformSquare<Vec, m, n>(
+                [](const Vec(&from)[m], Vec(&result)[n])
+                    __attribute__((always_inline)) { Winograd<Vec, m, r>::gradient(from, result); },
+                [&](int i, int j) __attribute__((always_inline)) { return load(d[i][j] + first + c); },
+                [&](int i, int j, Vec v)
+                    __attribute__((always_inline)) { store(to + (i * n + j) * step + c, v); });
+          });
     }
   }
 }
 
-template <int m>
+template <int m, int r>
 template <class Vec>
-void WinogradWeight<m>::run() const {
-  constexpr int n = m + 2;
-  const auto& g = Winograd<Vec, m>::weight;
+void WinogradWeight<m, r>::run() const {
+  constexpr int n = m + r - 1;
+  const auto& g = Winograd<Vec, m, r>::weight;
+  const auto mix = [](const float(&factors)[r], const Vec(&a)[r]) {
+    Vec sum = Vec::broadcast(factors[0]) * a[0];
+    for (int i = 1; i < r; ++i) sum = times(factors[i], a[i], sum);
+    return sum;
+  };
   float* panel = panels;
   for (int64_t column = 0; column < columns;) {
     const int64_t width = panelVectors<Vec>((columns - column + Vec::size - 1) / Vec::size) * Vec::size;
@@ -271,18 +312,13 @@ void WinogradWeight<m>::run() const {
       const float* from = weight + d * depthStep + column;
       float* to = panel + d * width;
       forVectors<Vec>(used, [&](int64_t k, auto load, auto) {
-        Vec taps[3][3];
-        for (int i = 0; i < 3; ++i)
-          for (int j = 0; j < 3; ++j) taps[i][j] = load(from + (3 * i + j) * tapStep + k);
+        Vec taps[r][r];  // by column, then row
+        for (int i = 0; i < r; ++i)
+          for (int j = 0; j < r; ++j) taps[j][i] = load(from + (r * i + j) * tapStep + k);
         for (int64_t row = rowFrom; row < rowTo; ++row) {
-          Vec half[3];
-          const auto mix = [](const float(&factors)[3], Vec a, Vec b, Vec c) {
-            return fma(Vec::broadcast(factors[2]), c,
-                       fma(Vec::broadcast(factors[1]), b, Vec::broadcast(factors[0]) * a));
-          };
-          for (int j = 0; j < 3; ++j) half[j] = mix(g[row], taps[0][j], taps[1][j], taps[2][j]);
-          for (int j = 0; j < n; ++j)
-            mix(g[j], half[0], half[1], half[2]).store(to + ((row - rowFrom) * n + j) * planeStep + k);
+          Vec half[r];
+          for (int j = 0; j < r; ++j) half[j] = mix(g[row], taps[j]);
+          for (int j = 0; j < n; ++j) mix(g[j], half).store(to + ((row - rowFrom) * n + j) * planeStep + k);
         }
       });
       for (int64_t k = (used + Vec::size - 1) / Vec::size * Vec::size; k < width; ++k)
@@ -293,10 +329,10 @@ void WinogradWeight<m>::run() const {
   }
 }
 
-template <int m>
+template <int m, int r>
 template <class Vec>
-void WinogradOutput<m>::run() const {
-  constexpr int n = m + 2;
+void WinogradOutput<m, r>::run() const {
+  constexpr int n = m + r - 1;
   const int64_t pixel = tiles.channels, step = planeStep;
   for (int64_t t = 0; t < tiles.count; ++t) {
     const WinogradPlace at(tiles, tiles.from + t);
@@ -311,7 +347,7 @@ void WinogradOutput<m>::run() const {
         const Vec shift = bias ? load(bias + column + k) : Vec::broadcast(0.0f);
         transformSquare<Vec, n, m>(
             [](const auto& in, Vec(&out)[m])
-                __attribute__((always_inline)) { Winograd<Vec, m>::output(in, out); },
+                __attribute__((always_inline)) { Winograd<Vec, m, r>::output(in, out); },
             [&](int i, int j) __attribute__((always_inline)) { return load(from + (i * n + j) * step + k); },
             [&](int i, int j, Vec v) __attribute__((always_inline)) {
               if (whole() || (i < down && j < across))
@@ -326,41 +362,46 @@ void WinogradOutput<m>::run() const {
   }
 }
 
-template <int m>
+template <int m, int r>
 template <class Vec>
-void WinogradWeightGradient<m>::run() const {
-  constexpr int n = m + 2;
-  const auto& g = Winograd<Vec, m>::weight;
+void WinogradWeightGradient<m, r>::run() const {
+  constexpr int n = m + r - 1;
+  const auto& g = Winograd<Vec, m, r>::weight;
   forVectors<Vec>(elements, [&](int64_t k, auto load, auto store) {
-    Vec half[3][n];
+    Vec half[r][n];
     for (int j = 0; j < n; ++j) {
-      Vec sum[3];
+      Vec sum[r];
       for (int i = 0; i < n; ++i) {
         const Vec v = load(planes + (i * n + j) * planeStep + k);
-        for (int tap = 0; tap < 3; ++tap)
-          sum[tap] = i == 0 ? Vec::broadcast(g[0][tap]) * v : fma(Vec::broadcast(g[i][tap]), v, sum[tap]);
+        for (int tap = 0; tap < r; ++tap)
+          sum[tap] = i == 0 ? Vec::broadcast(g[0][tap]) * v : times(g[i][tap], v, sum[tap]);
       }
-      for (int tap = 0; tap < 3; ++tap) half[tap][j] = sum[tap];
+      for (int tap = 0; tap < r; ++tap) half[tap][j] = sum[tap];
     }
-    for (int i = 0; i < 3; ++i)
-      for (int tap = 0; tap < 3; ++tap) {
+    for (int i = 0; i < r; ++i)
+      for (int tap = 0; tap < r; ++tap) {
         Vec sum = Vec::broadcast(g[0][tap]) * half[i][0];
-        for (int j = 1; j < n; ++j) sum = fma(Vec::broadcast(g[j][tap]), half[i][j], sum);
-        store(gradient + (3 * i + tap) * tapStep + k, sum);
+        for (int j = 1; j < n; ++j) sum = times(g[j][tap], half[i][j], sum);
+        store(gradient + (r * i + tap) * tapStep + k, sum);
       }
   });
 }
 
-template void WinogradInput<2>::run<STRIATE_VEC>() const;
-template void WinogradGradient<2>::run<STRIATE_VEC>() const;
-template void WinogradWeight<2>::run<STRIATE_VEC>() const;
-template void WinogradOutput<2>::run<STRIATE_VEC>() const;
-template void WinogradWeightGradient<2>::run<STRIATE_VEC>() const;
-template void WinogradInput<4>::run<STRIATE_VEC>() const;
-template void WinogradGradient<4>::run<STRIATE_VEC>() const;
-template void WinogradWeight<4>::run<STRIATE_VEC>() const;
-template void WinogradOutput<4>::run<STRIATE_VEC>() const;
-template void WinogradWeightGradient<4>::run<STRIATE_VEC>() const;
+template void WinogradInput<2, 3>::run<STRIATE_VEC>() const;
+template void WinogradGradient<2, 3>::run<STRIATE_VEC>() const;
+template void WinogradWeight<2, 3>::run<STRIATE_VEC>() const;
+template void WinogradOutput<2, 3>::run<STRIATE_VEC>() const;
+template void WinogradWeightGradient<2, 3>::run<STRIATE_VEC>() const;
+template void WinogradInput<4, 3>::run<STRIATE_VEC>() const;
+template void WinogradGradient<4, 3>::run<STRIATE_VEC>() const;
+template void WinogradWeight<4, 3>::run<STRIATE_VEC>() const;
+template void WinogradOutput<4, 3>::run<STRIATE_VEC>() const;
+template void WinogradWeightGradient<4, 3>::run<STRIATE_VEC>() const;
+template void WinogradInput<2, 5>::run<STRIATE_VEC>() const;
+template void WinogradGradient<2, 5>::run<STRIATE_VEC>() const;
+template void WinogradWeight<2, 5>::run<STRIATE_VEC>() const;
+template void WinogradOutput<2, 5>::run<STRIATE_VEC>() const;
+template void WinogradWeightGradient<2, 5>::run<STRIATE_VEC>() const;
 
 }  // namespace striate
 #endif

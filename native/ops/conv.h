@@ -32,9 +32,9 @@ inline Tensor conv2d(Stream& stream, const Tensor& x, const Tensor& weight, cons
       case ConvAlgorithm::depthwise:
         return run(depthwiseForward);
       case ConvAlgorithm::winograd2:
-        return run(winogradForward<2>);
+        return s.kernelHeight == 5 ? run(winogradForward<2, 5>) : run(winogradForward<2, 3>);
       case ConvAlgorithm::winograd4:
-        return run(winogradForward<4>);
+        return run(winogradForward<4, 3>);
       default:
         return run(directForward);
     }
@@ -52,9 +52,10 @@ inline void convByInput(ConvAlgorithm algorithm, const ConvShape& s, const float
     case ConvAlgorithm::scatter:
       return scatterByInput(s, gradient, weight, dx);
     case ConvAlgorithm::winograd2:
-      return winogradByInput<2>(s, gradient, weight, dx, bias, relu);
+      return (s.kernelHeight == 5 ? winogradByInput<2, 5> : winogradByInput<2, 3>)(s, gradient, weight, dx,
+                                                                                   bias, relu);
     case ConvAlgorithm::winograd4:
-      return winogradByInput<4>(s, gradient, weight, dx, bias, relu);
+      return winogradByInput<4, 3>(s, gradient, weight, dx, bias, relu);
     default:
       return directByInput(s, gradient, weight, dx, bias, relu);
   }
@@ -95,9 +96,9 @@ inline Tensor conv2dByWeight(Stream& stream, const Tensor& gradient, const Tenso
       case ConvAlgorithm::depthwise:
         return run(depthwiseByWeight);
       case ConvAlgorithm::winograd2:
-        return run(winogradByWeight<2>);
+        return s.kernelHeight == 5 ? run(winogradByWeight<2, 5>) : run(winogradByWeight<2, 3>);
       case ConvAlgorithm::winograd4:
-        return run(winogradByWeight<4>);
+        return run(winogradByWeight<4, 3>);
       default:
         return run(directByWeight);
     }

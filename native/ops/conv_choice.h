@@ -88,7 +88,8 @@ struct ConvCost {
     const bool back = pass == ConvPass::byInput;
     const int64_t height = back ? s.height : s.outHeight, width = back ? s.width : s.outWidth;
     const double tiles = static_cast<double>(s.images * ((height + m - 1) / m) * ((width + m - 1) / m));
-    const double planes = static_cast<double>((m + 2) * (m + 2));
+    const int64_t side = m + s.kernelHeight - 1;
+    const double planes = static_cast<double>(side * side);
     const int64_t in = back ? s.outputs : s.channels, out = back ? s.channels : s.outputs;
     const double products = tiles * planes * static_cast<double>(in) * vectors(out) / (2 * share);
     const double transforms = tiles * planes * (vectors(in) + vectors(out)) * transformCycles;
@@ -109,7 +110,7 @@ inline std::vector<ConvPlan> convPlans(ConvPass pass, const ConvShape& s) {
   if (pass == ConvPass::byInput && scatterSuits(s)) add(ConvAlgorithm::scatter);
   if (winogradSuits(s)) {
     add(ConvAlgorithm::winograd2);
-    add(ConvAlgorithm::winograd4);
+    if (s.kernelHeight == 3) add(ConvAlgorithm::winograd4);
   }
   std::stable_sort(plans.begin(), plans.end(),
                    [](const ConvPlan& a, const ConvPlan& b) { return a.milliseconds < b.milliseconds; });

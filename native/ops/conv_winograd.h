@@ -1,6 +1,6 @@
-// The three passes of a 3 × 3 convolution with stride 1 by Winograd's minimal filtering. Runs on the compute
-// thread. Transformed tiles must stay in a cache between the transforms and the products, which takes two
-// orders of work:
+// The three passes of a 3 × 3 or 5 × 5 convolution with stride 1 by Winograd's minimal filtering. Runs on the
+// compute thread. Transformed tiles must stay in a cache between the transforms and the products, which takes
+// two orders of work:
 // - few channels: each thread takes a block of tiles through all steps, its planes in the L2 cache, while the
 //   transformed weights stream by;
 // - many channels: their transformed weights would not fit even the L3 cache, so all threads transform a
@@ -22,8 +22,9 @@ namespace striate {
 
 inline bool winogradSuits(const ConvShape& s) {
   const WindowMoves& m = s.moves;
-  return s.kernelHeight == 3 && s.kernelWidth == 3 && m.strideHeight == 1 && m.strideWidth == 1 &&
-         m.dilationHeight == 1 && m.dilationWidth == 1 && s.groups == 1;
+  return (s.kernelHeight == 3 || s.kernelHeight == 5) && s.kernelWidth == s.kernelHeight &&
+         m.strideHeight == 1 && m.strideWidth == 1 && m.dilationHeight == 1 && m.dilationWidth == 1 &&
+         s.groups == 1;
 }
 
 /// Floats of planes that one thread works on at a time: they share an L2 cache of 2 MiB with the weights.
@@ -40,17 +41,17 @@ inline int64_t winogradChunkOf(int64_t tiles) {
 }
 
 /// The tiles of a block whose planes of `floats` each tile fit: whole register tiles.
-template <int m>
+template <int m, int r>
 int64_t winogradBlock(int64_t floats) {
-  return std::clamp<int64_t>(winogradPlaneFloats / (winogradPlanes<m> * floats) / 12 * 12, 12, 96);
+  return std::clamp<int64_t>(winogradPlaneFloats / (winogradPlanes<m, r> * floats) / 12 * 12, 12, 96);
 }
 
 /// Correlates images [images, height, width, channels] with weight(tap, c, k) = weight[tap·tapStep +
 /// c·outputs
 /// + k] into [images, outHeight, outWidth, outputs].
-template <int m>
+template <int m, int r>
 struct WinogradCorrelation {
-  static constexpr int n = m + 2, planes = n * n;
+  static constexpr int n = m + r - 1, planes = n * n;
 
   const float* source;
   int64_t images, height, width, channels, top, left;
@@ -78,15 +79,15 @@ struct WinogradCorrelation {
 
   void transformInput(const float* zeros, int64_t from, int64_t count, float* to, int64_t planeStep) const {
     const WinogradTiles tiles{height, width, channels, tileRows(), tileColumns(), top, left, from, count};
-    dispatch(WinogradInput<m>{tiles, source, zeros, to, channels, panelColumns, planeStep});
+    dispatch(WinogradInput<m, r>{tiles, source, zeros, to, channels, panelColumns, planeStep});
   }
 
   void transformWeight(int64_t block, int64_t row, int64_t rows, int64_t depthFrom, int64_t depthTo,
                        float* panels, int64_t planeStep) const {
     const int64_t column = block * panelColumns;
-    dispatch(WinogradWeight<m>{weight + column, channels * outputs, outputs, channels,
-                               std::min(panelColumns, outputs - column), row, row + rows, depthFrom, depthTo,
-                               panels, planeStep});
+    dispatch(WinogradWeight<m, r>{weight + column, channels * outputs, outputs, channels,
+                                  std::min(panelColumns, outputs - column), row, row + rows, depthFrom,
+                                  depthTo, panels, planeStep});
   }
 
   /// products[t][k] = Σ_c plane[t][c]·panel[c][k] for one plane and a block of outputs.
@@ -114,8 +115,8 @@ struct WinogradCorrelation {
                        int64_t count) const {
     const WinogradTiles tiles{outHeight, outWidth, outputs, tileRows(), tileColumns(), 0, 0, from, count};
     const int64_t column = block * panelColumns;
-    dispatch(WinogradOutput<m>{tiles, products, planeStep, column, std::min(panelColumns, outputs - column),
-                               bias, relu, out});
+    dispatch(WinogradOutput<m, r>{tiles, products, planeStep, column,
+                                  std::min(panelColumns, outputs - column), bias, relu, out});
   }
 
   void runBlocks(const float* zeros) const {
@@ -128,7 +129,7 @@ struct WinogradCorrelation {
       transformWeight(block, 0, n, depth, std::min(channels, depth + depthAtOnce),
                       weights.floats() + block * panelColumns * channels, weightPlane);
     });
-    const int64_t atOnce = winogradBlock<m>(channels + panelColumns);
+    const int64_t atOnce = winogradBlock<m, r>(channels + panelColumns);
     parallelWithScratch((tileCount() + atOnce - 1) / atOnce, planes * atOnce * (channels + panelColumns),
                         [&](int64_t piece, float* scratch) {
                           const int64_t from = piece * atOnce, count = std::min(atOnce, tileCount() - from);
@@ -182,52 +183,53 @@ struct WinogradCorrelation {
   }
 };
 
-template <int m>
+template <int m, int r>
 void winogradForward(const ConvShape& s, const float* x, const float* weight, const float* bias, bool relu,
                      float* y) {
-  WinogradCorrelation<m>{x,           s.images,   s.height,  s.width, s.channels, s.moves.top, s.moves.left,
-                         s.outHeight, s.outWidth, s.outputs, weight,  bias,       relu,        y}
+  WinogradCorrelation<m, r>{x,           s.images,     s.height,    s.width,    s.channels,
+                            s.moves.top, s.moves.left, s.outHeight, s.outWidth, s.outputs,
+                            weight,      bias,         relu,        y}
       .run();
 }
 
 /// The correlation of dL/dy with the weights turned by half a turn, inputs and outputs exchanged.
-template <int m>
+template <int m, int r>
 void winogradByInput(const ConvShape& s, const float* gradient, const float* weight, float* dx,
                      const float* bias, bool relu) {
   const int64_t matrix = s.channels * s.outputs;
-  const Block turned = takeFloats(9 * matrix);
+  const Block turned = takeFloats(r * r * matrix);
   constexpr int64_t rowsAtOnce = 64;
   const int64_t cuts = (s.outputs + rowsAtOnce - 1) / rowsAtOnce;
-  parallelFor(9 * cuts, [&](int64_t piece) {
+  parallelFor(r * r * cuts, [&](int64_t piece) {
     const int64_t tap = piece / cuts, row = piece % cuts * rowsAtOnce;
     CopyLoops loops;
     loops.rows = {s.outputs, 1, s.channels};
     loops.columns = {s.channels, s.outputs, 1};
     dispatch(CopyBlocks<4>{&loops, reinterpret_cast<const std::byte*>(weight + tap * matrix),
-                           reinterpret_cast<std::byte*>(turned.floats() + (8 - tap) * matrix), 0, 1, row,
-                           std::min(s.outputs, row + rowsAtOnce), 0, s.channels});
+                           reinterpret_cast<std::byte*>(turned.floats() + (r * r - 1 - tap) * matrix), 0, 1,
+                           row, std::min(s.outputs, row + rowsAtOnce), 0, s.channels});
   });
-  WinogradCorrelation<m>{gradient,
-                         s.images,
-                         s.outHeight,
-                         s.outWidth,
-                         s.outputs,
-                         2 - s.moves.top,
-                         2 - s.moves.left,
-                         s.height,
-                         s.width,
-                         s.channels,
-                         turned.floats(),
-                         bias,
-                         relu,
-                         dx}
+  WinogradCorrelation<m, r>{gradient,
+                            s.images,
+                            s.outHeight,
+                            s.outWidth,
+                            s.outputs,
+                            r - 1 - s.moves.top,
+                            r - 1 - s.moves.left,
+                            s.height,
+                            s.width,
+                            s.channels,
+                            turned.floats(),
+                            bias,
+                            relu,
+                            dx}
       .run();
 }
 
 /// dL/dweight: the products of a plane sum over the tiles, and the planes are transformed back once.
-template <int m>
+template <int m, int r>
 struct WinogradWeightPass {
-  static constexpr int planes = winogradPlanes<m>;
+  static constexpr int planes = winogradPlanes<m, r>;
 
   const ConvShape& s;
   const float *gradient, *x;
@@ -259,7 +261,7 @@ struct WinogradWeightPass {
                  sums.floats(), [](int64_t pieces, const auto& work) { parallelFor(pieces, work); });
     }
     parallelRanges(matrix(), 1024, [&](int64_t from, int64_t to) {
-      dispatch(WinogradWeightGradient<m>{sums.floats() + from, matrix(), to - from, dw + from, matrix()});
+      dispatch(WinogradWeightGradient<m, r>{sums.floats() + from, matrix(), to - from, dw + from, matrix()});
     });
   }
 
@@ -269,7 +271,7 @@ struct WinogradWeightPass {
   int64_t tileRows() const { return (s.outHeight + m - 1) / m; }
   int64_t tileColumns() const { return (s.outWidth + m - 1) / m; }
   int64_t tileCount() const { return s.images * tileRows() * tileColumns(); }
-  int64_t blockTiles() const { return winogradBlock<m>(s.channels + wide()); }
+  int64_t blockTiles() const { return winogradBlock<m, r>(s.channels + wide()); }
   int64_t scratchFloats(int64_t tiles) const {
     return planes * tiles * (roundUp(s.channels, panelColumns) + wide());
   }
@@ -289,11 +291,11 @@ struct WinogradWeightPass {
         const int64_t at = piece * tilesAtOnce, some = std::min(tilesAtOnce, count - at);
         WinogradTiles tiles{s.height,    s.width,      s.channels, tileRows(), tileColumns(),
                             s.moves.top, s.moves.left, first + at, some};
-        dispatch(WinogradInput<m>{tiles, x, zeros, inputs + at * panelColumns, panelColumns,
-                                  count * panelColumns, inputPlane});
+        dispatch(WinogradInput<m, r>{tiles, x, zeros, inputs + at * panelColumns, panelColumns,
+                                     count * panelColumns, inputPlane});
         tiles = {s.outHeight, s.outWidth, s.outputs, tileRows(), tileColumns(), 0, 0, first + at, some};
-        dispatch(WinogradGradient<m>{tiles, gradient, zeros, gradients + at * panelColumns,
-                                     count * panelColumns, gradientPlane});
+        dispatch(WinogradGradient<m, r>{tiles, gradient, zeros, gradients + at * panelColumns,
+                                        count * panelColumns, gradientPlane});
       });
       forEach(planes * cuts, [&](int64_t piece) {
         const int64_t p = piece / cuts, row = piece % cuts * rowsAtOnce;
@@ -308,10 +310,10 @@ struct WinogradWeightPass {
         tiles.bStep = panelColumns;
         tiles.accumulate = first > from;
         for (int64_t column = 0; column < s.outputs; column += panelColumns) {
-          for (int64_t r = 0; r < tiles.rows; ++r) {
-            const int64_t c = row + r;
-            aRows[r] = inputs + p * inputPlane + c / panelColumns * count * panelColumns + c % panelColumns;
-            cRows[r] = sums + p * matrix() + (row + r) * s.outputs + column;
+          for (int64_t i = 0; i < tiles.rows; ++i) {
+            const int64_t c = row + i;
+            aRows[i] = inputs + p * inputPlane + c / panelColumns * count * panelColumns + c % panelColumns;
+            cRows[i] = sums + p * matrix() + c * s.outputs + column;
           }
           tiles.columns = std::min(panelColumns, s.outputs - column);
           tiles.b = gradients + p * gradientPlane + column * count;
@@ -322,9 +324,9 @@ struct WinogradWeightPass {
   }
 };
 
-template <int m>
+template <int m, int r>
 void winogradByWeight(const ConvShape& s, const float* gradient, const float* x, float* dw) {
-  WinogradWeightPass<m>{s, gradient, x, dw}.run();
+  WinogradWeightPass<m, r>{s, gradient, x, dw}.run();
 }
 
 }  // namespace striate
