@@ -84,14 +84,17 @@ struct ConvCost {
   }
 
   double winograd(int64_t m) const {
-    constexpr double share = 0.7, transformCycles = 2.5, weightCycles = 2.0;
+    // To begin and end a sum costs as much as some steps of it.
+    constexpr double share = 0.7, steps = 6, transformCycles = 4, weightCycles = 12;
     const bool back = pass == ConvPass::byInput;
     const int64_t height = back ? s.height : s.outHeight, width = back ? s.width : s.outWidth;
     const double tiles = static_cast<double>(s.images * ((height + m - 1) / m) * ((width + m - 1) / m));
     const int64_t side = m + s.kernelHeight - 1;
     const double planes = static_cast<double>(side * side);
     const int64_t in = back ? s.outputs : s.channels, out = back ? s.channels : s.outputs;
-    const double products = tiles * planes * static_cast<double>(in) * vectors(out) / (2 * share);
+    // By weights, rows of the register tiles are channels.
+    const double sums = static_cast<double>(pass == ConvPass::byWeight ? roundUp(in, 12) : in);
+    const double products = tiles * planes * (sums + steps) * vectors(out) / (2 * share);
     const double transforms = tiles * planes * (vectors(in) + vectors(out)) * transformCycles;
     const double weights = planes * static_cast<double>(in) * vectors(out) * weightCycles;
     return products + transforms + weights;
