@@ -1,3 +1,4 @@
+import { relu } from '../ops/elementwise.js';
 import type { Pair } from '../ops/pair.js';
 import { avgPool2d, maxPool2d, type AvgPoolOptions, type MaxPoolOptions } from '../ops/pool.js';
 import type { Tensor } from '../tensor.js';
@@ -16,6 +17,11 @@ export class MaxPool2d extends Module {
 
   override forward(x: Tensor): Tensor {
     return maxPool2d(x, this.kernelSize, this.options);
+  }
+
+  override forwardRelu(x: Tensor): Tensor {
+    using y = this.forward(x);
+    return relu(y);
   }
 }
 

@@ -1,14 +1,17 @@
+import { gradEnabled } from '../autograd.js';
 import type { Tensor } from '../tensor.js';
 import { ReLU } from './activation.js';
 import { Conv2d } from './conv.js';
 import { fuseConvBatchNorm } from './fuse.js';
 import { Module } from './module.js';
 import { BatchNorm2d } from './norm.js';
+import { MaxPool2d } from './pool.js';
 
 /**
  * Modules one after the other. Named '0', '1', … or, given an object, by its keys.
  *
- * A layer that can do ReLU in its own pass does so where a ReLU follows. Intermediate results are disposed on the way;
+ * A layer that can do ReLU in its own pass does so where a ReLU follows; a ReLU before a MaxPool2d is done after it, which
+ * gives the same. Intermediate results are disposed on the way;
  * one that a layer of yours wants to hold on to is saved by keep().
  */
 export class Sequential extends Module {
@@ -30,15 +33,24 @@ export class Sequential extends Module {
 
   override forward(x: Tensor): Tensor {
     let current = x;
-    for (let i = 0; i < this.#layers.length; i++) {
-      const layer = this.at(i);
-      const fused = layer.forwardRelu && this.#layers[i + 1]?.[1] instanceof ReLU;
-      const next = fused && layer.forwardRelu ? layer.forwardRelu(current) : layer.forward(current);
-      if (fused) i++;
+    for (let i = 0; i < this.#layers.length;) {
+      const [next, taken] = this.#step(i, current);
       if (current !== x && current !== next && !current.kept) current.dispose();
       current = next;
+      i += taken;
     }
     return current;
+  }
+
+  /** The result of the layers from the i-th on that go in one step, and how many they are. */
+  #step(i: number, x: Tensor): [result: Tensor, taken: number] {
+    const layer = this.at(i);
+    const [then, after] = [this.#layers[i + 1]?.[1], this.#layers[i + 2]?.[1]];
+    // max(0, largest of a window) is the largest max(0, x) of it, with fewer elements to keep and to go through.
+    const poolFirst = gradEnabled() && after instanceof MaxPool2d;
+    if (gradEnabled() && layer instanceof ReLU && then instanceof MaxPool2d) return [then.forwardRelu(x), 2];
+    if (layer.forwardRelu && then instanceof ReLU && !poolFirst) return [layer.forwardRelu(x), 2];
+    return [layer.forward(x), 1];
   }
 
   /** Replaces each Conv2d that a BatchNorm2d follows by one that does both; the others keep their names. */

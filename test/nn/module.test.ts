@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { nn, ones, randn, scope, StriateError, tensor, Tensor, type DType } from '../../lib/index.js';
+import { nn, noGrad, ones, randn, scope, StriateError, tensor, Tensor, type DType } from '../../lib/index.js';
 import { expectClose } from '../check.js';
 
 class Block extends nn.Module {
@@ -115,6 +115,24 @@ describe('Sequential', () => {
       expect(together.node?.operation).not.toBe('relu');
       expect(await together.data()).toEqual(await layer.forward(x).relu().data());
     }
+  });
+
+  test('does a ReLU after the pooling that follows it, with the same bits forward and backward', async () => {
+    const layer = new nn.Conv2d(2, 5, 3);
+    const pool = new nn.MaxPool2d(3, { stride: 2, padding: 1 });
+    const x = randn([2, 9, 11, 2]);
+    const gradients = async (forward: () => Tensor) => {
+      const y = forward();
+      layer.weight.grad?.dispose();
+      layer.weight.grad = null;
+      y.square().sum().backward();
+      return [await y.data(), await layer.weight.grad!.data()];
+    };
+    const together = new nn.Sequential(layer, new nn.ReLU(), pool);
+    const expected = await gradients(() => pool.forward(layer.forward(x).relu()));
+    expect(await gradients(() => together.forward(x))).toEqual(expected);
+    expect(together.forward(x).node?.operation).toBe('relu');
+    expect(await noGrad(() => together.forward(x)).data()).toEqual(expected[0]);
   });
 
   test('disposes intermediate results, and neither input nor what is kept', () => {
