@@ -23,9 +23,11 @@ struct GroupImage {
 };
 
 /// out(i, j) = Σ_taps image(i·strideHeight + dh, j·strideWidth + dw)·panel for lattice rows [rowFrom, rowTo)
-/// of `columns` points each, then bias and ReLU.
+/// of `columns` points each, then bias and ReLU; of several images, since those that are small leave too few
+/// points for the weights that are gone through.
 struct ConvBand {
-  GroupImage image;
+  GroupImage image;  ///< the first of them
+  int64_t images, imageStep;
   TapWindow window;
   const int64_t*
       segments;  ///< of runs of taps, as in TileProduct, from a lattice point's corner of the window
@@ -36,9 +38,10 @@ struct ConvBand {
   const float* bias;
   bool relu;
   float* out;
-  int64_t outRow, outColumn;  ///< from one lattice point to the next
-  bool stream;                ///< as in TileProduct
-  float* scratch;             ///< for the padded copy of the band
+  int64_t outImage, outRow, outColumn;  ///< from one image or lattice point to the next
+  bool stream;                          ///< as in TileProduct
+  float* scratch;                       ///< for the padded copies of the bands
+  int64_t bandFloats;
   template <class Vec>
   void run() const;
 };
@@ -105,12 +108,6 @@ void copyPadded(const GroupImage& image, const TapWindow& w, int64_t from, int64
 
 template <class Vec>
 void ConvBand::run() const {
-  const float* corner =
-      image.values + window.firstRow * window.rowStep + window.firstColumn * window.pixelStep;
-  if (window.padded) {
-    copyPadded<Vec>(image, window, rowFrom, rowTo, strideHeight, scratch);
-    corner = scratch - rowFrom * strideHeight * window.rowStep;
-  }
   constexpr int64_t pixels = 192;
   const float* aRows[pixels];
   float* cRows[pixels];
@@ -130,23 +127,34 @@ void ConvBand::run() const {
   // Where points are pixels and lie side by side, those of the next product are brought nearer.
   const bool dense = !window.padded && segmentCount == 1 && strideWidth * window.pixelStep == length;
   const int64_t atOnce = !dense || length <= 256 ? pixels : length <= 512 ? pixels / 2 : pixels / 4;
-  for (int64_t row = rowFrom; row < rowTo; ++row) {
-    const float* from = corner + row * strideHeight * window.rowStep;
-    float* to = out + row * outRow;
-    for (int64_t column = 0; column < columns; ++column) {
-      aRows[tiles.rows] = from + column * strideWidth * window.pixelStep;
-      cRows[tiles.rows] = to + column * outColumn;
-      const bool last = row + 1 == rowTo && column + 1 == columns;
-      if (++tiles.rows < atOnce && !last) continue;
-      if (dense) {
-        tiles.next = aRows[0] + tiles.rows * length;
-        // Half a line a step: as evenly as memory gives them.
-        constexpr int64_t step = 6;
-        tiles.nextStep = step, tiles.nextTileStep = length * step;
-        tiles.nextTiles = (tiles.rows + step - 1) / step;
+  for (int64_t i = 0; i < images; ++i) {
+    GroupImage here = image;
+    here.values += i * imageStep;
+    const float* corner =
+        here.values + window.firstRow * window.rowStep + window.firstColumn * window.pixelStep;
+    if (window.padded) {
+      float* band = scratch + i * bandFloats;
+      copyPadded<Vec>(here, window, rowFrom, rowTo, strideHeight, band);
+      corner = band - rowFrom * strideHeight * window.rowStep;
+    }
+    for (int64_t row = rowFrom; row < rowTo; ++row) {
+      const float* from = corner + row * strideHeight * window.rowStep;
+      float* to = out + i * outImage + row * outRow;
+      for (int64_t column = 0; column < columns; ++column) {
+        aRows[tiles.rows] = from + column * strideWidth * window.pixelStep;
+        cRows[tiles.rows] = to + column * outColumn;
+        const bool last = i + 1 == images && row + 1 == rowTo && column + 1 == columns;
+        if (++tiles.rows < atOnce && !last) continue;
+        if (dense) {
+          // Spread over all tiles: as evenly as memory gives it.
+          constexpr int64_t step = 6;
+          tiles.next = aRows[0] + tiles.rows * length;
+          tiles.nextStep = step, tiles.nextTileStep = length * step;
+          tiles.nextTiles = (tiles.rows + step - 1) / step;
+        }
+        tiles.run<Vec>();
+        tiles.rows = 0;
       }
-      tiles.run<Vec>();
-      tiles.rows = 0;
     }
   }
   if (stream) Vec::fence();

@@ -118,12 +118,16 @@ struct Correlation {
     const bool past = streams(images * outImage * static_cast<int64_t>(sizeof(float))) &&
                       outputs % lineFloats == 0 && outColumn % lineFloats == 0;
     const int64_t bands = (h.points + bandRows - 1) / bandRows;
-    parallelWithScratch(images * bands, plan.bandFloats, [&](int64_t piece, float* scratch) {
-      const int64_t image = piece / bands, row = piece % bands * bandRows;
+    const int64_t together = bands > 1 ? 1 : std::clamp<int64_t>(target / points, 1, images);
+    const int64_t pieces = (images + together - 1) / together * bands;
+    parallelWithScratch(pieces, together * plan.bandFloats, [&](int64_t piece, float* scratch) {
+      const int64_t image = piece / bands * together, row = piece % bands * bandRows;
       for (int64_t g = 0; g < groups; ++g) {
         ConvBand band{};
         band.image = {source + image * height * width * groups * channels + g * channels, height, width,
                       groups * channels, channels};
+        band.images = std::min(together, images - image);
+        band.imageStep = height * width * groups * channels;
         band.window = plan.window;
         band.segments = plan.segments.data();
         band.segmentCount = static_cast<int64_t>(plan.segments.size());
@@ -138,10 +142,12 @@ struct Correlation {
         band.bias = bias ? bias + g * outputs : nullptr;
         band.relu = relu;
         band.out = out + image * outImage + g * outputs;
+        band.outImage = outImage;
         band.outRow = outRow;
         band.outColumn = outColumn;
         band.stream = past;
         band.scratch = scratch;
+        band.bandFloats = plan.bandFloats;
         dispatch(band);
       }
     });
