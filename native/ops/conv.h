@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "ops/conv_by_weight.h"
 #include "ops/conv_choice.h"
 #include "ops/conv_depthwise.h"
 #include "ops/conv_direct.h"

@@ -1,5 +1,5 @@
-// The three passes of a convolution as products on register tiles, straight from the image: any kernel,
-// stride, padding, dilation and groups. Runs on the compute thread.
+// Convolution forward and by data as products on register tiles, straight from the image: any kernel, stride,
+// padding, dilation and groups. Runs on the compute thread.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/conv_by_weight.h"
 #include "kernels/conv_direct.h"
 #include "kernels/matmul_tile.h"
 #include "kernels/stream.h"
@@ -286,131 +285,6 @@ inline void directByInput(const ConvShape& given, const float* gradient, const f
       c.outColumn = m.strideWidth * s.channels;
       c.run();
     }
-}
-
-inline void directByWeight(const ConvShape& given, const float* gradient, const float* x, float* dw);
-
-/// Treats n neighbouring points as one with n times the outputs and adds up what each of them gives to a tap.
-inline void widenedByWeight(const ConvShape& s, int64_t n, const float* gradient, const float* x, float* dw) {
-  ConvShape widened = s;
-  widened.kernelWidth = s.kernelWidth + (n - 1) * s.moves.strideWidth;
-  widened.moves.strideWidth *= n;
-  widened.outWidth /= n;
-  widened.outputs *= n;
-  const Block sums = takeFloats(widened.weightElements());
-  directByWeight(widened, gradient, x, sums.floats());
-  for (int64_t row = 0; row < s.kernelHeight; ++row)
-    for (int64_t tap = 0; tap < s.kernelWidth; ++tap)
-      for (int64_t c = 0; c < s.channels; ++c)
-        for (int64_t k = 0; k < s.outputs; ++k) {
-          float sum = 0;
-          for (int64_t point = 0; point < n; ++point) {
-            const int64_t place = row * widened.kernelWidth + tap + point * s.moves.strideWidth;
-            sum += sums.floats()[(place * s.channels + c) * widened.outputs + point * s.outputs + k];
-          }
-          *dw++ = sum;
-        }
-}
-
-/// Sums up dw in blocks of images, each of which a piece of work makes alone: part(group, cut, image, dw)
-/// adds an image's share to one of `cuts` parts of a group. Their sums are added in order.
-template <class Part>
-void overImages(const ConvShape& s, int64_t cuts, int64_t scratchFloats, float* dw, const Part& part) {
-  constexpr int64_t piecesWanted = 32;
-  const int64_t elements = s.weightElements();
-  const int64_t blocks = std::clamp<int64_t>(piecesWanted / (s.groups * cuts), 1, s.images);
-  Block sums;
-  if (blocks > 1) sums = takeFloats(blocks * elements);
-  float* target = blocks > 1 ? sums.floats() : dw;
-  parallelWithScratch(blocks * s.groups * cuts, scratchFloats, [&](int64_t piece, float* scratch) {
-    const int64_t block = piece / (s.groups * cuts), g = piece / cuts % s.groups, cut = piece % cuts;
-    const int64_t from = block * s.images / blocks, to = (block + 1) * s.images / blocks;
-    for (int64_t image = from; image < to; ++image)
-      part(g, cut, image, target + block * elements, image > from, scratch);
-  });
-  if (blocks > 1)
-    parallelRanges(elements, elementGrain, [&](int64_t from, int64_t to) {
-      dispatch(SumBlocks{sums.floats() + from, blocks, elements, to - from, dw + from});
-    });
-}
-
-inline void gatheredByWeight(const ConvShape& s, const AxisTaps& h, const AxisTaps& w, const float* gradient,
-                             const float* x, float* dw) {
-  const int64_t channels = s.channels / s.groups, outputs = s.outputs / s.groups;
-  std::vector<ConvTap> taps;
-  for (const int64_t row : h.offsets)
-    for (const int64_t column : w.offsets) taps.push_back({row, column});
-  // As many rows as let the sums of a piece stay in the L2 cache: each cut goes through all pixels anew.
-  constexpr int64_t sumFloats = 128 * 1024, least = ConvWeightProduct::rowsAtOnce;
-  const int64_t rows = static_cast<int64_t>(taps.size()) * channels;
-  const int64_t rowsAtOnce = std::max<int64_t>(1, sumFloats / outputs / least) * least;
-  const int64_t scratchFloats =
-      ConvWeightProduct::pointsAtOnce * (ConvWeightProduct::valueStep + roundUp(outputs, panelColumns));
-  overImages(s, (rows + rowsAtOnce - 1) / rowsAtOnce, scratchFloats, dw,
-             [&](int64_t g, int64_t cut, int64_t image, float* sums, bool accumulate, float* scratch) {
-               ConvWeightProduct part{};
-               part.image = x + image * s.height * s.width * s.channels + g * channels;
-               part.height = s.height, part.width = s.width;
-               part.channels = channels, part.pixelStep = s.channels;
-               part.taps = taps.data();
-               part.rowFrom = cut * rowsAtOnce, part.rowTo = std::min(rows, part.rowFrom + rowsAtOnce);
-               part.latticeRows = s.outHeight, part.latticeColumns = s.outWidth;
-               part.strideHeight = s.moves.strideHeight, part.strideWidth = s.moves.strideWidth;
-               part.gradient = gradient + image * s.outHeight * s.outWidth * s.outputs + g * outputs;
-               part.gradientStep = s.outputs, part.outputs = outputs;
-               part.dw = sums + g * outputs, part.dwStep = s.outputs;
-               part.accumulate = accumulate;
-               part.scratch = scratch;
-               dispatch(part);
-             });
-}
-
-/// A product of pixels and gradients. Rows of the weight are dealt out to the threads and, where those are
-/// few, blocks of images too, whose sums are then added in order.
-inline void directByWeight(const ConvShape& given, const float* gradient, const float* x, float* dw) {
-  const ConvShape s = asRows(given);
-  if (s.groups == 1 && s.moves.dilationWidth == 1) {
-    const int64_t n = neighboursInVector(s.outputs, s.outWidth, s.kernelWidth, s.moves.strideWidth);
-    if (n > 1) return widenedByWeight(s, n, gradient, x, dw);
-  }
-  const WindowMoves& m = s.moves;
-  const int64_t channels = s.channels / s.groups, outputs = s.outputs / s.groups;
-  const AxisTaps h = AxisTaps::forward(s.kernelHeight, m.dilationHeight, m.top, s.outHeight, m.strideHeight);
-  const AxisTaps w = AxisTaps::forward(s.kernelWidth, m.dilationWidth, m.left, s.outWidth, m.strideWidth);
-  if (channels >= 16) return gatheredByWeight(s, h, w, gradient, x, dw);
-  // Points whose gradients, a panel of columns of them, stay in the L2 cache from tile to tile.
-  constexpr int64_t pointsAtOnce = 512;
-  const int64_t rowsOfPoints = std::clamp<int64_t>(pointsAtOnce / s.outWidth, 1, s.outHeight);
-  const TapPlan plan(h, w, s.height, s.width, s.channels, channels, rowsOfPoints);
-  std::vector<int64_t> latticeRows;
-  for (int64_t i = 0; i < rowsOfPoints; ++i) latticeRows.push_back(i * m.strideHeight * plan.window.rowStep);
-
-  constexpr int64_t rowsAtOnce = 192;
-  const int64_t rows = static_cast<int64_t>(plan.taps.size()) * channels;
-  overImages(s, (rows + rowsAtOnce - 1) / rowsAtOnce, plan.bandFloats, dw,
-             [&](int64_t g, int64_t cut, int64_t image, float* sums, bool accumulate, float* scratch) {
-               ConvWeightRows part{};
-               part.image = {x + image * s.height * s.width * s.channels + g * channels, s.height, s.width,
-                             s.channels, channels};
-               part.window = plan.window;
-               part.taps = plan.taps.data();
-               part.rowFrom = cut * rowsAtOnce;
-               part.rowTo = std::min(rows, part.rowFrom + rowsAtOnce);
-               part.segments = latticeRows.data();
-               part.latticeRows = s.outHeight;
-               part.latticeColumns = s.outWidth;
-               part.latticeRowsAtOnce = rowsOfPoints;
-               part.columnStep = m.strideWidth * plan.window.pixelStep;
-               part.strideHeight = m.strideHeight;
-               part.gradient = gradient + image * s.outHeight * s.outWidth * s.outputs + g * outputs;
-               part.gradientStep = s.outputs;
-               part.outputs = outputs;
-               part.dw = sums + g * outputs;
-               part.dwStep = s.outputs;
-               part.accumulate = accumulate;
-               part.scratch = scratch;
-               dispatch(part);
-             });
 }
 
 }  // namespace striate
