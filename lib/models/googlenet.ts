@@ -1,12 +1,13 @@
 import * as nn from '../nn/index.js';
 import { concat } from '../ops/movement.js';
 import type { Tensor } from '../tensor.js';
+import { convNormRelu } from './convNorm.js';
 import type { ModelOptions } from './options.js';
 
 /** Convolution, batch normalization and ReLU. */
 class ConvNormReLU extends nn.Module {
-  readonly conv: nn.Conv2d;
-  readonly bn: nn.BatchNorm2d;
+  conv: nn.Conv2d;
+  bn: nn.BatchNorm2d | null;
 
   constructor(inputs: number, outputs: number, kernelSize: number, options: nn.Conv2dLayerOptions = {}) {
     super();
@@ -15,8 +16,13 @@ class ConvNormReLU extends nn.Module {
   }
 
   override forward(x: Tensor): Tensor {
-    using y = this.conv.forward(x);
-    return this.bn.forwardRelu(y);
+    return convNormRelu(this.conv, this.bn, x);
+  }
+
+  override fuse(): void {
+    if (!this.bn) return;
+    this.conv = nn.fuseConvBatchNorm(this.conv, this.bn);
+    this.bn = null;
   }
 }
 

@@ -1,5 +1,6 @@
 import * as nn from '../nn/index.js';
 import type { Tensor } from '../tensor.js';
+import { convNormRelu } from './convNorm.js';
 import type { ModelOptions } from './options.js';
 
 export interface ResNetOptions extends ModelOptions {
@@ -22,8 +23,8 @@ function shortcut(inputs: number, outputs: number, stride: number): nn.Sequentia
 /** Two 3×3 convolutions beside a shortcut: the block of ResNet-18 and 34. */
 export class BasicBlock extends nn.Module {
   static readonly expansion = 1;
-  readonly conv1: nn.Conv2d;
-  readonly bn1: nn.BatchNorm2d;
+  conv1: nn.Conv2d;
+  bn1: nn.BatchNorm2d | null;
   readonly conv2: nn.Conv2d;
   readonly bn2: nn.BatchNorm2d;
   readonly downsample: nn.Sequential | null;
@@ -38,11 +39,17 @@ export class BasicBlock extends nn.Module {
   }
 
   override forward(x: Tensor): Tensor {
-    using a = this.conv1.forward(x);
-    using b = this.bn1.forwardRelu(a);
-    using c = this.conv2.forward(b);
+    using a = convNormRelu(this.conv1, this.bn1, x);
+    using b = this.conv2.forward(a);
     using projected = this.downsample?.forward(x);
-    return this.bn2.forwardAddRelu(c, projected ?? x);
+    return this.bn2.forwardAddRelu(b, projected ?? x);
+  }
+
+  /** All but the last norm, which adds the shortcut in its pass. */
+  override fuse(): void {
+    if (!this.bn1) return;
+    this.conv1 = nn.fuseConvBatchNorm(this.conv1, this.bn1);
+    this.bn1 = null;
   }
 }
 
@@ -52,10 +59,10 @@ export class BasicBlock extends nn.Module {
  */
 export class Bottleneck extends nn.Module {
   static readonly expansion = 4;
-  readonly conv1: nn.Conv2d;
-  readonly bn1: nn.BatchNorm2d;
-  readonly conv2: nn.Conv2d;
-  readonly bn2: nn.BatchNorm2d;
+  conv1: nn.Conv2d;
+  bn1: nn.BatchNorm2d | null;
+  conv2: nn.Conv2d;
+  bn2: nn.BatchNorm2d | null;
   readonly conv3: nn.Conv2d;
   readonly bn3: nn.BatchNorm2d;
   readonly downsample: nn.Sequential | null;
@@ -73,13 +80,19 @@ export class Bottleneck extends nn.Module {
   }
 
   override forward(x: Tensor): Tensor {
-    using a = this.conv1.forward(x);
-    using b = this.bn1.forwardRelu(a);
-    using c = this.conv2.forward(b);
-    using d = this.bn2.forwardRelu(c);
-    using e = this.conv3.forward(d);
+    using a = convNormRelu(this.conv1, this.bn1, x);
+    using b = convNormRelu(this.conv2, this.bn2, a);
+    using c = this.conv3.forward(b);
     using projected = this.downsample?.forward(x);
-    return this.bn3.forwardAddRelu(e, projected ?? x);
+    return this.bn3.forwardAddRelu(c, projected ?? x);
+  }
+
+  /** All but the last norm, which adds the shortcut in its pass. */
+  override fuse(): void {
+    if (!this.bn1 || !this.bn2) return;
+    this.conv1 = nn.fuseConvBatchNorm(this.conv1, this.bn1);
+    this.conv2 = nn.fuseConvBatchNorm(this.conv2, this.bn2);
+    this.bn1 = this.bn2 = null;
   }
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { grad } from '../../lib/autograd.js';
 import { native } from '../../lib/native.js';
 import { BasicBlock, Bottleneck, Inception } from '../../lib/models/index.js';
-import type { Module, Parameter } from '../../lib/nn/index.js';
+import { fuseForInference, type Module, type Parameter } from '../../lib/nn/index.js';
 import { expectClose, expectSameBits, f32, noisy } from '../check.js';
 import { pattern, vectors } from '../fixtures/pattern.js';
 
@@ -52,6 +52,10 @@ test.each(cases)("$block, case $i, agrees with PyTorch's", async (c) => {
   await expectClose(dx!, c.dx, 3e-5);
   for (const [i, gradient] of gradients.entries()) await expectClose(gradient, c.gradients[i]!, 3e-5);
   await expectClose(module.eval().forward(x), c.evaluated, 1e-5);
+  const tensors = module.stateDict().size;
+  await expectClose(fuseForInference(module).forward(x), c.evaluated, 1e-5);
+  expect(module.stateDict().size).toBeLessThan(tensors);
+  await expectClose(fuseForInference(module).forward(x), c.evaluated, 1e-5);
 });
 
 describe.each(cases)('$block, case $i', (c) => {

@@ -1,6 +1,7 @@
 import { backward, noGrad } from '../../autograd.js';
 import { crossEntropy } from '../../loss/index.js';
 import { alexnet, googlenet, lenet5, resnet18, resnet50, vgg16 } from '../../models/index.js';
+import { fuseForInference } from '../../nn/fuse.js';
 import type { Module } from '../../nn/module.js';
 import { randn, setSeed, tensor } from '../../ops/creation.js';
 import { SGD } from '../../optim/index.js';
@@ -70,8 +71,9 @@ export class WorkloadRun {
     noGrad(() => scope(() => void this.#model.forward(this.#x)));
   }
 
+  /** For use alone from here on: batch norms go into the convolutions. */
   eval(): void {
-    this.#model.eval();
+    fuseForInference(this.#model.eval());
   }
 
   [Symbol.dispose](): void {
