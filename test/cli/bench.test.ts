@@ -111,7 +111,9 @@ test('striate bench ops', async () => {
     'relu',
     'reluBackward',
     'batchNorm, relu',
+    'batchNorm, add, relu',
     'batchNormBackward, relu',
+    'batchNormBackward, add, relu',
   ]);
   for (const row of rows) {
     expectPositive(row, 'ms', 'gbs', 'share');
