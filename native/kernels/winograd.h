@@ -73,6 +73,7 @@ struct WinogradOutput {
   int64_t column, columns;
   const float* bias;  ///< by channel, or null
   bool relu;
+  bool stream;  ///< stores past the caches; pixels are aligned to a cache line
   float* images;
   template <class Vec>
   void run() const;
@@ -92,8 +93,11 @@ struct WinogradWeightGradient {
 }  // namespace striate
 
 #ifdef STRIATE_VEC
+#include <math.h>
+
 #include "kernels/math.h"
 #include "kernels/matmul_tile.h"
+#include "kernels/stream.h"
 
 namespace striate {
 
@@ -341,25 +345,28 @@ void WinogradOutput<m, r>::run() const {
     const int64_t across = tiles.width - left < m ? tiles.width - left : m;
     float* to = images + ((at.image * tiles.height + top) * tiles.width + left) * pixel + column;
     const float* from = planes + t * panelColumns;
-    const Vec floor = Vec::broadcast(relu ? 0.0f : -__builtin_inff());
+    const Vec floor = Vec::broadcast(relu ? 0.0f : -INFINITY);
     const auto tile = [&](auto whole) __attribute__((always_inline)) {
-      forVectors<Vec>(columns, [&](int64_t k, auto load, auto store) __attribute__((always_inline)) {
-        const Vec shift = bias ? load(bias + column + k) : Vec::broadcast(0.0f);
-        transformSquare<Vec, n, m>(
-            [](const auto& in, Vec(&out)[m])
-                __attribute__((always_inline)) { Winograd<Vec, m, r>::output(in, out); },
-            [&](int i, int j) __attribute__((always_inline)) { return load(from + (i * n + j) * step + k); },
-            [&](int i, int j, Vec v) __attribute__((always_inline)) {
-              if (whole() || (i < down && j < across))
-                store(to + (i * tiles.width + j) * pixel + k, max(floor, v + shift));
-            });
-      });
+      writeVectors<Vec>(
+          to, columns, stream, [&](int64_t k, auto load, auto store) __attribute__((always_inline)) {
+            const Vec shift = bias ? load(bias + column + k) : Vec::broadcast(0.0f);
+            transformSquare<Vec, n, m>(
+                [](const auto& in, Vec(&out)[m])
+                    __attribute__((always_inline)) { Winograd<Vec, m, r>::output(in, out); },
+                [&](int i, int j)
+                    __attribute__((always_inline)) { return load(from + (i * n + j) * step + k); },
+                [&](int i, int j, Vec v) __attribute__((always_inline)) {
+                  if (whole() || (i < down && j < across))
+                    store(to + (i * tiles.width + j) * pixel + k, max(floor, v + shift));
+                });
+          });
     };
     if (down == m && across == m)
       tile([] { return true; });
     else
       tile([] { return false; });
   }
+  if (stream) Vec::fence();
 }
 
 template <int m, int r>

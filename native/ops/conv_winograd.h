@@ -13,6 +13,7 @@
 
 #include "kernels/copy.h"
 #include "kernels/matmul_tile.h"
+#include "kernels/stream.h"
 #include "kernels/winograd.h"
 #include "ops/conv_shape.h"
 #include "ops/matmul.h"
@@ -115,8 +116,10 @@ struct WinogradCorrelation {
                        int64_t count) const {
     const WinogradTiles tiles{outHeight, outWidth, outputs, tileRows(), tileColumns(), 0, 0, from, count};
     const int64_t column = block * panelColumns;
+    const bool stream = outputs % lineFloats == 0 && streams(images * outHeight * outWidth * outputs *
+                                                             static_cast<int64_t>(sizeof(float)));
     dispatch(WinogradOutput<m, r>{tiles, products, planeStep, column,
-                                  std::min(panelColumns, outputs - column), bias, relu, out});
+                                  std::min(panelColumns, outputs - column), bias, relu, stream, out});
   }
 
   void runBlocks(const float* zeros) const {
