@@ -68,10 +68,12 @@ struct SumBlocks {
 
 namespace striate {
 
-/// The vectors in the panel that starts `vectors` before the last column.
+/// The vectors in the panel that starts `vectors` before the last column: with few registers, more rows serve
+/// better than a fourth vector, as each value of b is then loaded for more of them.
 template <class Vec>
 constexpr int panelVectors(int64_t vectors) {
-  return vectors >= 4 ? 4 : vectors >= 2 ? 2 : 1;
+  constexpr bool wide = Vec::tileRows[2] >= 4;
+  return wide && vectors >= 4 ? 4 : vectors >= 2 ? 2 : 1;
 }
 
 /// How a tile finds b: packed, its rows bStep apart, or the same with a last vector that is not whole.
