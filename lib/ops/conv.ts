@@ -1,7 +1,7 @@
 import { record } from '../autograd.js';
 import { native } from '../native.js';
 import { handleOf, Tensor } from '../tensor.js';
-import { pair } from './pair.js';
+import { pair, sides } from './pair.js';
 
 /** Zeros around an image: the same on all sides, [height, width], [top, bottom, left, right], 'same' or 'valid'. */
 export type Padding =
@@ -47,9 +47,7 @@ function paddingOf(
       return [Math.floor(total / 2), Math.ceil(total / 2)];
     });
   }
-  if (Array.isArray(padding) && padding.length === 4) return [...(padding as readonly number[])];
-  const [height, width] = pair('conv2d', 'padding', padding as number | readonly [number, number]);
-  return [height, height, width, width];
+  return sides('conv2d', padding);
 }
 
 /**

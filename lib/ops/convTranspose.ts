@@ -1,7 +1,7 @@
 import { record } from '../autograd.js';
 import { native } from '../native.js';
 import { handleOf, Tensor } from '../tensor.js';
-import { pair, type Pair } from './pair.js';
+import { pair, sides, type Pair } from './pair.js';
 
 export interface ConvTranspose2dOptions {
   /** Step of the kernel in the output; a number or [height, width]. Default: 1. */
@@ -41,7 +41,7 @@ export function convTranspose2d(
   const stride = pair('convTranspose2d', 'stride', options.stride ?? 1);
   const dilation = pair('convTranspose2d', 'dilation', options.dilation ?? 1);
   const more = pair('convTranspose2d', 'outputPadding', options.outputPadding ?? 0);
-  const moves = [stride, sides(padding), dilation] as const;
+  const moves = [stride, sides('convTranspose2d', padding), dilation] as const;
   const biasHandle = bias === null ? null : handleOf(bias);
   const y = new Tensor(
     native.convTranspose2d(handleOf(x), handleOf(weight), biasHandle, ...moves, more, groups, relu),
@@ -68,11 +68,4 @@ export function convTranspose2d(
       ];
     },
   );
-}
-
-/** [top, bottom, left, right] */
-function sides(padding: Pair | readonly [number, number, number, number]): number[] {
-  if (Array.isArray(padding) && padding.length === 4) return [...(padding as readonly number[])];
-  const [height, width] = pair('convTranspose2d', 'padding', padding as Pair);
-  return [height, height, width, width];
 }

@@ -18,3 +18,13 @@ export function pair(operation: string, name: string, value: Pair): [number, num
   }
   throw new TypeError(`${operation}: ${name} is ${describe(value)}, wants a number or [height, width]`);
 }
+
+/** [top, bottom, left, right] of a padding: a number, [height, width], or all four. */
+export function sides(
+  operation: string,
+  padding: Pair | readonly [number, number, number, number],
+): number[] {
+  if (Array.isArray(padding) && padding.length === 4) return [...(padding as readonly number[])];
+  const [height, width] = pair(operation, 'padding', padding as Pair);
+  return [height, height, width, width];
+}

@@ -248,54 +248,47 @@ inline void winogradValues(const WinogradTiles& tiles, const float* images, cons
               : zeros;
 }
 
-template <int m, int r>
-template <class Vec>
-void WinogradInput<m, r>::run() const {
-  constexpr int n = m + r - 1;
+/// The transform of each tile's side × side values to n × n planes, in blocks of 64 channels.
+template <class Vec, int side, int n, class Kernel, class Transform>
+void transformTiles(const Kernel& k, int step, int64_t tileStep, Transform transform) {
+  const WinogradTiles& tiles = k.tiles;
+  const int64_t planeStep = k.planeStep;
   for (int64_t t = 0; t < tiles.count; ++t) {
-    const float* d[n][n];
-    winogradValues<n>(tiles, images, zeros, WinogradPlace(tiles, tiles.from + t), m, d);
-    const int64_t step = planeStep;
+    const float* d[side][side];
+    winogradValues<side>(tiles, k.images, k.zeros, WinogradPlace(tiles, tiles.from + t), step, d);
     for (int64_t first = 0; first < tiles.channels; first += panelColumns) {
       const int64_t rest = tiles.channels - first;
-      float* to = planes + first / panelColumns * blockStep + t * tileStep;
-      forVectors<Vec>(rest < panelColumns ? rest : panelColumns,
-                      [&](int64_t c, auto load, auto store) __attribute__((always_inline)) {
-                        transformSquare<Vec, n, n>(
-                            [](const Vec(&from)[n], Vec(&result)[n])
-                                __attribute__((always_inline)) { Winograd<Vec, m, r>::input(from, result); },
-                            [&](int i, int j)
-                                __attribute__((always_inline)) { return load(d[i][j] + first + c); },
-                            [&](int i, int j, Vec v)
-                                __attribute__((always_inline)) { store(to + (i * n + j) * step + c, v); });
-                      });
+      float* to = k.planes + first / panelColumns * k.blockStep + t * tileStep;
+      forVectors<Vec>(
+          rest < panelColumns ? rest : panelColumns,
+          [&](int64_t c, auto load, auto store) __attribute__((always_inline)) {
+            transformSquare<Vec, side, n>(
+                transform,
+                [&](int i, int j) __attribute__((always_inline)) { return load(d[i][j] + first + c); },
+                [&](int i, int j, Vec v)
+                    __attribute__((always_inline)) { store(to + (i * n + j) * planeStep + c, v); });
+          });
     }
   }
 }
 
 template <int m, int r>
 template <class Vec>
+void WinogradInput<m, r>::run() const {
+  constexpr int n = m + r - 1;
+  transformTiles<Vec, n, n>(*this, m, tileStep,
+                            [](const Vec(&from)[n], Vec(&result)[n])
+                                __attribute__((always_inline)) { Winograd<Vec, m, r>::input(from, result); });
+}
+
+template <int m, int r>
+template <class Vec>
 void WinogradGradient<m, r>::run() const {
   constexpr int n = m + r - 1;
-  for (int64_t t = 0; t < tiles.count; ++t) {
-    const float* d[m][m];
-    winogradValues<m>(tiles, images, zeros, WinogradPlace(tiles, tiles.from + t), m, d);
-    const int64_t step = planeStep;
-    for (int64_t first = 0; first < tiles.channels; first += panelColumns) {
-      const int64_t rest = tiles.channels - first;
-      float* to = planes + first / panelColumns * blockStep + t * panelColumns;
-      forVectors<Vec>(
-          rest < panelColumns ? rest : panelColumns,
-          [&](int64_t c, auto load, auto store) __attribute__((always_inline)) {
-            transformSquare<Vec, m, n>(
-                [](const Vec(&from)[m], Vec(&result)[n])
-                    __attribute__((always_inline)) { Winograd<Vec, m, r>::gradient(from, result); },
-                [&](int i, int j) __attribute__((always_inline)) { return load(d[i][j] + first + c); },
-                [&](int i, int j, Vec v)
-                    __attribute__((always_inline)) { store(to + (i * n + j) * step + c, v); });
-          });
-    }
-  }
+  transformTiles<Vec, m, n>(*this, m, panelColumns,
+                            [](const Vec(&from)[m], Vec(&result)[n]) __attribute__((always_inline)) {
+                              Winograd<Vec, m, r>::gradient(from, result);
+                            });
 }
 
 template <int m, int r>

@@ -173,7 +173,7 @@ inline void depthwiseForward(const ConvShape& s, const float* x, const float* we
 /// For each parity of the stride a correlation of dL/dy with the taps that reach it, mirrored. Bias and ReLU
 /// are those of a transposed convolution.
 inline void depthwiseByInput(const ConvShape& s, const float* gradient, const float* weight, float* dx,
-                             const float* bias = nullptr, bool relu = false) {
+                             const float* bias, bool relu) {
   const WindowMoves& m = s.moves;
   for (int64_t row = 0; row < std::min(m.strideHeight, s.height); ++row)
     for (int64_t column = 0; column < std::min(m.strideWidth, s.width); ++column) {
