@@ -22,7 +22,8 @@ const help = `usage: npm run bench:peers -- [options]
   --isa avx2                 holds striate and PyTorch to AVX2
   --json                     lines of JSON
 PyTorch is that of the interpreter which STRIATE_TORCH names, or of python3; onnxruntime-node and @tensorflow/tfjs are
-used where Node finds them, the first with PyTorch (and its package onnx) to write the networks.`;
+used where Node finds them. The networks for the first are written by the PyTorch of STRIATE_ONNX_TORCH, or else of the same
+interpreter: a new one takes its package onnx for that, PyTorch 1.13 nothing more.`;
 
 const { values: options } = parseArgs({
   options: {
@@ -230,9 +231,9 @@ async function compareNetworks(what, folder) {
   }
 }
 
-/** Newer versions of PyTorch write ONNX with the package onnx alone. */
 function exportModel(path, facts) {
-  const { status, stderr } = spawnSync(python, [file('peers/export.py'), path, facts], { encoding: 'utf8' });
+  const writer = process.env.STRIATE_ONNX_TORCH ?? python;
+  const { status, stderr } = spawnSync(writer, [file('peers/export.py'), path, facts], { encoding: 'utf8' });
   if (status !== 0) say(`without ONNX Runtime: ${stderr.trimEnd().split('\n').at(-1)}`);
   return status === 0;
 }

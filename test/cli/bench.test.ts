@@ -159,6 +159,13 @@ describe('striate bench train, infer', () => {
     expect(page).toContain('[5, 5, 1, 6]');
   });
 
+  test('tells what an inference pass spends', async () => {
+    const { rows } = await bench('infer', '--models', 'lenet5', '--profile');
+    const counts: unknown = Object.fromEntries(rows.map(({ operation, count }) => [operation, count]));
+    expect(counts).toMatchObject({ maxPool2d: 2, linear: 3 });
+    expect(counts).not.toHaveProperty('sgd');
+  });
+
   test('refuses a network that there is not', async () => {
     const { code, err } = await striate(['bench', 'train', '--models', 'lenet6']);
     expect(code).toBe(1);

@@ -9,6 +9,7 @@ import { workloadNames, WorkloadRun } from './workloads.js';
 
 interface NetworkOptions extends BenchOptions {
   models: string[];
+  profile?: boolean;
 }
 
 interface InferRow {
@@ -36,7 +37,8 @@ export function trainCommand(): Command {
 }
 
 export function inferCommand(): Command {
-  return withModels(subcommand('infer', 'Time an inference pass.', 3)).action(benchInfer);
+  const command = subcommand('infer', 'Time an inference pass.', 3);
+  return withModels(command).option('--profile', 'tell what one pass spends its time on').action(benchInfer);
 }
 
 /** --models a b, or --models a,b. */
@@ -64,10 +66,10 @@ const common = [
 const inferMs = { field: 'inferMs', title: 'infer ms', width: 11, digits: 2 } as const;
 const peak = { field: 'peakBytes', title: 'peak bytes', width: 13, digits: 0 } as const;
 
-async function benchTrain(options: NetworkOptions & { profile?: boolean }): Promise<void> {
+async function benchTrain(options: NetworkOptions): Promise<void> {
   applyThreads(options);
   if (options.profile) {
-    await reportProfile(options.models, options);
+    await reportProfile('training step', options.models, options);
     return;
   }
   const report = new Report<TrainRow>(
@@ -93,6 +95,10 @@ async function benchTrain(options: NetworkOptions & { profile?: boolean }): Prom
 
 async function benchInfer(options: NetworkOptions): Promise<void> {
   applyThreads(options);
+  if (options.profile) {
+    await reportProfile('inference pass', options.models, options);
+    return;
+  }
   const report = new Report<InferRow>(
     'Inference',
     [...common, inferMs, peak],

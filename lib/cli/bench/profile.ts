@@ -8,19 +8,23 @@ import { WorkloadRun } from './workloads.js';
 interface ProfileRow {
   model: string;
   operation: string;
-  /** How often it ran in the step. */
+  /** How often it ran. */
   count: number;
   ms: number;
-  /** Of the step's time. */
+  /** Of the whole time. */
   share: number;
   /** Of convolutions, the shapes read → written. */
   shapes: string;
 }
 
-/** Prints what one training step of each network spends, the most first. */
-export async function reportProfile(models: readonly string[], options: BenchOptions): Promise<void> {
+/** Prints what one training step or inference pass of each network spends, the most first. */
+export async function reportProfile(
+  what: 'training step' | 'inference pass',
+  models: readonly string[],
+  options: BenchOptions,
+): Promise<void> {
   const report = new Report<ProfileRow>(
-    'One training step',
+    `One ${what}`,
     [
       { field: 'model', title: 'model', width: 16 },
       { field: 'operation', title: 'operation', width: 22 },
@@ -29,15 +33,17 @@ export async function reportProfile(models: readonly string[], options: BenchOpt
       { field: 'share', title: 'share', width: 8, percent: true },
       { field: 'shapes', title: '  shapes', width: 60 },
     ],
-    [{ title: 'Milliseconds of a step', field: 'ms', label: ['model', 'operation', 'shapes'] }],
+    [{ title: `Milliseconds of one ${what}`, field: 'ms', label: ['model', 'operation', 'shapes'] }],
     options,
   );
   for (const name of models) {
     using run = new WorkloadRun(name);
-    run.step();
-    run.step();
+    if (what === 'inference pass') run.eval();
+    const once = () => (what === 'training step' ? run.step() : run.infer());
+    once();
+    once();
     await synchronize();
-    const entries = await profile(() => run.step());
+    const entries = await profile(once);
     for (const row of spent(name, entries)) report.row(row);
   }
   report.close();
