@@ -162,6 +162,7 @@ export interface Binding {
     input: Handle,
     weight: Handle,
     bias: Handle | null,
+    residual: Handle | null,
     stride: readonly number[],
     padding: readonly number[],
     dilation: readonly number[],

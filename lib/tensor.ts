@@ -192,6 +192,11 @@ export function handleOf(tensor: Tensor<DType>): Handle {
   return (typeof tensor === 'number' ? NaN : tensor) as unknown as Handle;
 }
 
+/** The same of what may be left out. */
+export function handleOrNull(tensor: Tensor | null | undefined): Handle | null {
+  return tensor == null ? null : handleOf(tensor);
+}
+
 /**
  * Makes operations, functions of a tensor and whatever else, callable as methods too. Their types are declared beside
  * them, as an addition to the interface of Tensor.

@@ -7,3 +7,15 @@ export function convNormRelu(conv: nn.Conv2d, norm: nn.BatchNorm2d | null, x: Te
   using y = conv.forward(x);
   return norm.forwardRelu(y);
 }
+
+/** The same with `residual` added before ReLU: the end of a residual block. */
+export function convNormAddRelu(
+  conv: nn.Conv2d,
+  norm: nn.BatchNorm2d | null,
+  x: Tensor,
+  residual: Tensor,
+): Tensor {
+  if (!norm) return conv.forwardAddRelu(x, residual);
+  using y = conv.forward(x);
+  return norm.forwardAddRelu(y, residual);
+}

@@ -1,6 +1,6 @@
 import * as nn from '../nn/index.js';
 import type { Tensor } from '../tensor.js';
-import { convNormRelu } from './convNorm.js';
+import { convNormAddRelu, convNormRelu } from './convNorm.js';
 import type { ModelOptions } from './options.js';
 
 export interface ResNetOptions extends ModelOptions {
@@ -25,8 +25,8 @@ export class BasicBlock extends nn.Module {
   static readonly expansion = 1;
   conv1: nn.Conv2d;
   bn1: nn.BatchNorm2d | null;
-  readonly conv2: nn.Conv2d;
-  readonly bn2: nn.BatchNorm2d;
+  conv2: nn.Conv2d;
+  bn2: nn.BatchNorm2d | null;
   readonly downsample: nn.Sequential | null;
 
   constructor(inputs: number, width: number, stride = 1) {
@@ -40,16 +40,15 @@ export class BasicBlock extends nn.Module {
 
   override forward(x: Tensor): Tensor {
     using a = convNormRelu(this.conv1, this.bn1, x);
-    using b = this.conv2.forward(a);
     using projected = this.downsample?.forward(x);
-    return this.bn2.forwardAddRelu(b, projected ?? x);
+    return convNormAddRelu(this.conv2, this.bn2, a, projected ?? x);
   }
 
-  /** All but the last norm, which adds the shortcut in its pass. */
   override fuse(): void {
-    if (!this.bn1) return;
+    if (!this.bn1 || !this.bn2) return;
     this.conv1 = nn.fuseConvBatchNorm(this.conv1, this.bn1);
-    this.bn1 = null;
+    this.conv2 = nn.fuseConvBatchNorm(this.conv2, this.bn2);
+    this.bn1 = this.bn2 = null;
   }
 }
 
@@ -63,8 +62,8 @@ export class Bottleneck extends nn.Module {
   bn1: nn.BatchNorm2d | null;
   conv2: nn.Conv2d;
   bn2: nn.BatchNorm2d | null;
-  readonly conv3: nn.Conv2d;
-  readonly bn3: nn.BatchNorm2d;
+  conv3: nn.Conv2d;
+  bn3: nn.BatchNorm2d | null;
   readonly downsample: nn.Sequential | null;
 
   constructor(inputs: number, width: number, stride = 1) {
@@ -82,17 +81,16 @@ export class Bottleneck extends nn.Module {
   override forward(x: Tensor): Tensor {
     using a = convNormRelu(this.conv1, this.bn1, x);
     using b = convNormRelu(this.conv2, this.bn2, a);
-    using c = this.conv3.forward(b);
     using projected = this.downsample?.forward(x);
-    return this.bn3.forwardAddRelu(c, projected ?? x);
+    return convNormAddRelu(this.conv3, this.bn3, b, projected ?? x);
   }
 
-  /** All but the last norm, which adds the shortcut in its pass. */
   override fuse(): void {
-    if (!this.bn1 || !this.bn2) return;
+    if (!this.bn1 || !this.bn2 || !this.bn3) return;
     this.conv1 = nn.fuseConvBatchNorm(this.conv1, this.bn1);
     this.conv2 = nn.fuseConvBatchNorm(this.conv2, this.bn2);
-    this.bn1 = this.bn2 = null;
+    this.conv3 = nn.fuseConvBatchNorm(this.conv3, this.bn3);
+    this.bn1 = this.bn2 = this.bn3 = null;
   }
 }
 

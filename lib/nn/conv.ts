@@ -4,7 +4,7 @@ import { pair } from '../ops/pair.js';
 import type { Tensor } from '../tensor.js';
 import { Module, Parameter } from './module.js';
 
-export interface Conv2dLayerOptions extends Omit<Conv2dOptions, 'relu'> {
+export interface Conv2dLayerOptions extends Omit<Conv2dOptions, 'relu' | 'residual'> {
   /** Whether a bias is added to each output channel. Default: true. */
   bias?: boolean;
 }
@@ -41,5 +41,10 @@ export class Conv2d extends Module {
 
   override forwardRelu(x: Tensor): Tensor {
     return conv2d(x, this.weight, this.bias, { ...this.options, relu: true });
+  }
+
+  /** max(0, forward(x) + residual) in one pass: the end of a residual block. */
+  forwardAddRelu(x: Tensor, residual: Tensor): Tensor {
+    return conv2d(x, this.weight, this.bias, { ...this.options, relu: true, residual });
   }
 }

@@ -1,6 +1,6 @@
 import { record } from '../autograd.js';
 import { native } from '../native.js';
-import { handleOf, Tensor } from '../tensor.js';
+import { handleOf, handleOrNull, Tensor } from '../tensor.js';
 import { pair, sides } from './pair.js';
 
 /** Zeros around an image: the same on all sides, [height, width], [top, bottom, left, right], 'same' or 'valid'. */
@@ -16,6 +16,8 @@ export interface Conv2dOptions {
   dilation?: number | readonly [number, number];
   /** Parts into which channels are divided, each with kernels of its own. Default: 1. */
   groups?: number;
+  /** Added to the result in the same pass, before ReLU: a tensor of its shape, as a residual block adds. */
+  residual?: Tensor;
   /** Applies ReLU in the same pass. Default: false. */
   relu?: boolean;
   /** How each pass is computed; see ConvAlgorithm. Default: 'auto'. */
@@ -52,7 +54,8 @@ function paddingOf(
 
 /**
  * 2-D convolution (cross-correlation, as the field calls it): y[n, i, j, k] = bias[k] + Σ_{u,v,c}
- * x[n, i·stride + u·dilation − padding, j·stride + v·dilation − padding, c]·weight[u, v, c, k].
+ * x[n, i·stride + u·dilation − padding, j·stride + v·dilation − padding, c]·weight[u, v, c, k], plus `residual` where
+ * given, and max(0, ·) of that with `relu`.
  *
  * @param x images [N, H, W, C]
  * @param weight kernels [KH, KW, C/groups, K]
@@ -66,23 +69,24 @@ export function conv2d(
   bias: Tensor | null = null,
   options: Conv2dOptions = {},
 ): Tensor {
-  const { groups = 1, relu = false, algorithm = 'auto' } = options;
+  const { groups = 1, residual, relu = false, algorithm = 'auto' } = options;
   const stride = pair('conv2d', 'stride', options.stride ?? 1);
   const dilation = pair('conv2d', 'dilation', options.dilation ?? 1);
   const given = options.padding ?? 0;
   const kernel = given === 'same' ? weight.shape : [];
   const padding = paddingOf(given, kernel, stride, dilation);
   const moves = [stride, padding, dilation, groups] as const;
-  const biasHandle = bias === null ? null : handleOf(bias);
+  const added = [handleOrNull(bias), handleOrNull(residual)] as const;
   const y = new Tensor(
-    native.conv2d(handleOf(x), handleOf(weight), biasHandle, ...moves, relu, algorithm),
+    native.conv2d(handleOf(x), handleOf(weight), ...added, ...moves, relu, algorithm),
     'f32',
   );
-  const inputs = bias ? [x, weight, bias] : [x, weight];
+  const inputs = [x, weight, ...(bias ? [bias] : []), ...(residual ? [residual] : [])];
   if (!inputs.some((input) => input.requiresGrad)) return y;
   const [xShape, weightShape] = [x.shape, weight.shape];
   const saved = relu ? ([x, weight, y] as const) : ([x, weight] as const);
-  return record('conv2d', y, inputs, saved, (g, [image, kernels, out], [needX, needWeight, needBias]) => {
+  return record('conv2d', y, inputs, saved, (g, [image, kernels, out], [needX, needWeight, ...needAdded]) => {
+    const needBias = bias ? needAdded.shift() : false;
     const dy = out ? new Tensor(native.reluBackward(g.giveUp(), out.handle), 'f32') : g;
     const byBias = needBias ? new Tensor(native.sum(dy.handle, [0, 1, 2], false), 'f32') : null;
     // By the weight first: the image is not needed any more when memory for its gradient is taken.
@@ -92,6 +96,6 @@ export function conv2d(
     const byX = needX
       ? new Tensor(native.conv2dByInput(dy.handle, kernels.handle, xShape, ...moves, algorithm), 'f32')
       : null;
-    return [byX, byWeight, byBias];
+    return [byX, byWeight, ...(bias ? [byBias] : []), ...(residual ? [dy] : [])];
   });
 }

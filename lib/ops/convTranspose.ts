@@ -58,7 +58,7 @@ export function convTranspose2d(
     saved,
     (g, [image, kernels, out], [needX, needWeight, needBias]) => {
       const dy = out ? new Tensor(native.reluBackward(g.giveUp(), out.handle), 'f32') : g;
-      const byX = () => native.conv2d(dy.handle, kernels.handle, null, ...moves, groups, false, 'auto');
+      const byX = () => native.conv2d(dy.handle, kernels.handle, null, null, ...moves, groups, false, 'auto');
       const byWeight = () =>
         native.conv2dByWeight(image.handle, dy.handle, weightShape, ...moves, groups, 'auto');
       return [

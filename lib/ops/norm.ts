@@ -1,6 +1,6 @@
 import { record } from '../autograd.js';
 import { native } from '../native.js';
-import { handleOf, Tensor } from '../tensor.js';
+import { handleOf, handleOrNull, Tensor } from '../tensor.js';
 
 export interface BatchNormOptions {
   /** A factor for each channel, [C]. Default: 1. */
@@ -22,8 +22,6 @@ export interface BatchNormOptions {
   /** Whether max(0, ·) is taken of the result in the same pass. Default: false. */
   relu?: boolean | undefined;
 }
-
-const handleOrNull = (x: Tensor | null | undefined) => (x == null ? null : handleOf(x));
 
 /**
  * Batch normalization (Ioffe and Szegedy, 2015) of [N, C], [N, L, C] or [N, H, W, C]: for each channel

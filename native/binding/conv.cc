@@ -35,8 +35,8 @@ Export exports[] = {
     {"conv2d",
      [](Call& call) {
        return call.give(conv2d(call.stream(), call.tensor(0, "input"), call.tensor(1, "weight"),
-                               call.tensorOrNull(2, "bias"), moves(call, 3), call.size(6, "groups"),
-                               call.flag(7, "relu"), call.text(8, "algorithm")));
+                               call.tensorOrNull(2, "bias"), call.tensorOrNull(3, "residual"), moves(call, 4),
+                               call.size(7, "groups"), call.flag(8, "relu"), call.text(9, "algorithm")));
      }},
     {"conv2dByInput",
      [](Call& call) {

@@ -68,7 +68,7 @@ void ConvWeightProduct::run() const {
     const int64_t count = points - from < pointsAtOnce ? points - from : pointsAtOnce;
     const float* here = gradient + from * gradientStep;
     tiles.length = tiles.panelDepth = count;
-    tiles.accumulate = accumulate || from > 0;
+    const bool adds = accumulate || from > 0;
     PackPanels{here, &zero, count, count, gradientStep, outputs, 1, panels}.run<Vec>();
     for (int64_t row = rowFrom; row < rowTo; row += rowsAtOnce) {
       const int64_t rows = rowTo - row < rowsAtOnce ? rowTo - row : rowsAtOnce;
@@ -79,6 +79,7 @@ void ConvWeightProduct::run() const {
       const float* nextValues = firstValue<Vec>(lastRows ? from + count : from, nextRow);
       const auto product = [&](int64_t first, int64_t end) {
         tiles.aRows = aRows + first, tiles.cRows = cRows + first;
+        tiles.addedRows = adds ? tiles.cRows : nullptr;
         tiles.rows = end - first;
         tiles.run<Vec>();
       };

@@ -3,6 +3,7 @@
 // many rows as the kernel reaches over, and then serve all taps; zeros around them stand for the padding.
 #pragma once
 
+#include "kernels/conv_end.h"
 #include "kernels/kernel.h"
 
 namespace striate {
@@ -42,14 +43,13 @@ struct Upcoming {
 };
 
 /// out(i, j, k) = Σ_taps Σ_c image(i·stride + dh, j·stride + dw, channel c of k's group)·weight(tap, c, k),
-/// then bias and ReLU.
+/// ended by `end`.
 struct LaneConv {
   LaneImage image;
   LaneWindow window;
   int64_t outputs;
   const float* weights;  ///< [vector][tap row][c][tap column][lane]
-  const float* bias;
-  bool relu;
+  ConvEnd end;
   float* out;
   int64_t outRow, outColumn;  ///< from one lattice point to the next
   bool stream;                ///< past the caches: outputs are whole vectors at multiples of their size
@@ -249,13 +249,17 @@ void laneTile(const LaneConv& conv, const LaneRing<Vec>& ring, const float* weig
   }
   const int lanes = static_cast<int>(conv.outputs - output < Vec::size ? conv.outputs - output : Vec::size);
   const bool whole = lanes == Vec::size;
-  const float* at = conv.bias + output;
-  const Vec bias = !conv.bias ? Vec::broadcast(0.0f) : whole ? Vec::load(at) : Vec::loadPartial(at, lanes);
+  const auto load = [&](const float* from) {
+    return whole ? Vec::load(from) : Vec::loadPartial(from, lanes);
+  };
+  const Vec bias = conv.end.bias ? load(conv.end.bias + output) : Vec::broadcast(0.0f);
+  const float* added = conv.end.residual ? conv.end.residual + (out - conv.out) : nullptr;
   const int64_t outColumn = conv.outColumn;
-  const bool relu = conv.relu, stream = conv.stream;
+  const bool relu = conv.end.relu, stream = conv.stream;
 #pragma GCC unroll 16
   for (int p = 0; p < pixels; ++p, out += outColumn) {
     Vec result = sum[p] + bias;
+    if (added) result = result + load(added + p * outColumn);
     if (relu) result = max(Vec::broadcast(0.0f), result);
     if (stream)
       result.stream(out);

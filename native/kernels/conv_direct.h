@@ -3,6 +3,7 @@
 // correlation with other taps.
 #pragma once
 
+#include "kernels/conv_end.h"
 #include "kernels/kernel.h"
 
 namespace striate {
@@ -23,7 +24,7 @@ struct GroupImage {
 };
 
 /// out(i, j) = Σ_taps image(i·strideHeight + dh, j·strideWidth + dw)·panel for lattice rows [rowFrom, rowTo)
-/// of `columns` points each, then bias and ReLU; of several images, since those that are small leave too few
+/// of `columns` points each, ended by `end`; of several images, since those that are small leave too few
 /// points for the weights that are gone through.
 struct ConvBand {
   GroupImage image;  ///< the first of them
@@ -35,8 +36,7 @@ struct ConvBand {
   int64_t rowFrom, rowTo, columns, strideHeight, strideWidth;
   const float* panels;
   int64_t outputs;
-  const float* bias;
-  bool relu;
+  ConvEnd end;
   float* out;
   int64_t outImage, outRow, outColumn;  ///< from one image or lattice point to the next
   bool stream;                          ///< as in TileProduct
@@ -111,6 +111,7 @@ void ConvBand::run() const {
   constexpr int64_t pixels = 192;
   const float* aRows[pixels];
   float* cRows[pixels];
+  const float* addedRows[pixels];
   TileProduct tiles{};
   tiles.aRows = aRows;
   tiles.cRows = cRows;
@@ -121,8 +122,9 @@ void ConvBand::run() const {
   tiles.aStep = 1;
   tiles.b = panels;
   tiles.panelDepth = segmentCount * length;
-  tiles.bias = bias;
-  tiles.relu = relu;
+  tiles.addedRows = end.residual ? addedRows : nullptr;
+  tiles.bias = end.bias;
+  tiles.relu = end.relu;
   tiles.stream = stream;
   // Where points are pixels and lie side by side, those of the next product are brought nearer.
   const bool dense = !window.padded && segmentCount == 1 && strideWidth * window.pixelStep == length;
@@ -143,6 +145,7 @@ void ConvBand::run() const {
       for (int64_t column = 0; column < columns; ++column) {
         aRows[tiles.rows] = from + column * strideWidth * window.pixelStep;
         cRows[tiles.rows] = to + column * outColumn;
+        if (end.residual) addedRows[tiles.rows] = end.residual + (cRows[tiles.rows] - out);
         const bool last = i + 1 == images && row + 1 == rowTo && column + 1 == columns;
         if (++tiles.rows < atOnce && !last) continue;
         if (dense) {
@@ -176,7 +179,7 @@ void ConvWeightRows::run() const {
   for (int64_t first = 0; first < latticeRows; first += latticeRowsAtOnce) {
     tiles.segmentCount = latticeRows - first < latticeRowsAtOnce ? latticeRows - first : latticeRowsAtOnce;
     tiles.b = gradient + first * latticeColumns * gradientStep;
-    tiles.accumulate = accumulate || first > 0;
+    tiles.addedRows = accumulate || first > 0 ? cRows : nullptr;
     const float* corner = scratch;
     if (window.padded)
       copyPadded<Vec>(image, window, first, first + tiles.segmentCount, strideHeight, scratch);

@@ -13,7 +13,7 @@ constexpr int64_t panelColumns = 64;
 /// Floats in a cache line.
 constexpr int64_t lineFloats = 16;
 
-/// c[r][n] (+)= Σ_d a(r, d)·b(d, n), then bias and ReLU.
+/// c[r][n] = Σ_d a(r, d)·b(d, n) + added[r][n] + bias[n], then ReLU.
 ///
 /// The depth is cut into segments of equal length, within which a row's values are `aStep` apart:
 /// a(r, s·length + i) = aRows[r][segments[s] + i·aStep].
@@ -27,8 +27,8 @@ struct TileProduct {
   int64_t bStep;       ///< from one depth to the next where b is a plain matrix; 0: b is packed by PackPanels
   int64_t panelDepth;  ///< where packed: the depth of its panels
   int64_t panelFrom;   ///< and from which depth on this product uses them
-  bool accumulate;     ///< adds to what c holds
-  const float* bias;   ///< by column, or null
+  const float* const* addedRows;  ///< c's own to add to what it holds, or null
+  const float* bias;              ///< by column, or null
   bool relu;
   bool stream;  ///< stores past the caches; c's rows are aligned to a cache line, and a fence follows
   /// What comes after this product, to be brought into the L2 cache meanwhile: a cache line for each depth of
@@ -136,7 +136,7 @@ void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, con
     for (int r = 0; r < rows; ++r) {
       float* c = p.cRows[row + r] + at;
       Vec result = sum[r][v];
-      if (p.accumulate) result = result + load(c);
+      if (p.addedRows) result = result + load(p.addedRows[row + r] + at);
       if (p.bias) result = result + bias;
       if (p.relu) result = max(Vec::broadcast(0.0f), result);
       if (!full)

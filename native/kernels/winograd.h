@@ -7,6 +7,7 @@
 // n = 4 interpolates at 0, 1, −1 and infinity; n = 6 at ½ and −2 as well, which errs half as much as ±2.
 #pragma once
 
+#include "kernels/conv_end.h"
 #include "kernels/kernel.h"
 
 namespace striate {
@@ -63,7 +64,7 @@ struct WinogradWeight {
   void run() const;
 };
 
-/// The tiles' outputs Aᵀ[planes]A + bias, then ReLU, for columns of the channels from `column` on;
+/// The tiles' outputs Aᵀ[planes]A, ended by `end`, for columns of the channels from `column` on;
 /// planes[p][t][64].
 template <int m, int r>
 struct WinogradOutput {
@@ -71,8 +72,7 @@ struct WinogradOutput {
   const float* planes;
   int64_t planeStep;
   int64_t column, columns;
-  const float* bias;  ///< by channel, or null
-  bool relu;
+  ConvEnd end;
   bool stream;  ///< stores past the caches; pixels are aligned to a cache line
   float* images;
   template <class Vec>
@@ -337,20 +337,24 @@ void WinogradOutput<m, r>::run() const {
     const int64_t down = tiles.height - top < m ? tiles.height - top : m;
     const int64_t across = tiles.width - left < m ? tiles.width - left : m;
     float* to = images + ((at.image * tiles.height + top) * tiles.width + left) * pixel + column;
+    const float* added = end.residual ? end.residual + (to - images) : nullptr;
     const float* from = planes + t * panelColumns;
-    const Vec floor = Vec::broadcast(relu ? 0.0f : -INFINITY);
+    const Vec floor = Vec::broadcast(end.relu ? 0.0f : -INFINITY);
     const auto tile = [&](auto whole) __attribute__((always_inline)) {
       writeVectors<Vec>(
           to, columns, stream, [&](int64_t k, auto load, auto store) __attribute__((always_inline)) {
-            const Vec shift = bias ? load(bias + column + k) : Vec::broadcast(0.0f);
+            const Vec shift = end.bias ? load(end.bias + column + k) : Vec::broadcast(0.0f);
             transformSquare<Vec, n, m>(
                 [](const auto& in, Vec(&out)[m])
                     __attribute__((always_inline)) { Winograd<Vec, m, r>::output(in, out); },
                 [&](int i, int j)
                     __attribute__((always_inline)) { return load(from + (i * n + j) * step + k); },
                 [&](int i, int j, Vec v) __attribute__((always_inline)) {
-                  if (whole() || (i < down && j < across))
-                    store(to + (i * tiles.width + j) * pixel + k, max(floor, v + shift));
+                  if (!whole() && (i >= down || j >= across)) return;
+                  const int64_t at = (i * tiles.width + j) * pixel + k;
+                  Vec sum = v + shift;
+                  if (added) sum = sum + load(added + at);
+                  store(to + at, max(floor, sum));
                 });
           });
     };

@@ -13,9 +13,11 @@
 
 namespace striate {
 
-/// y [N, OH, OW, K] = x [N, H, W, C] ⋆ weight [KH, KW, C/groups, K] + bias [K], then ReLU where asked.
+/// y [N, OH, OW, K] = x [N, H, W, C] ⋆ weight [KH, KW, C/groups, K] + bias [K] + residual, a tensor like y,
+/// then ReLU where asked.
 inline Tensor conv2d(Stream& stream, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                     const WindowMoves& moves, int64_t groups, bool relu, const std::string& algorithm) {
+                     const Tensor& residual, const WindowMoves& moves, int64_t groups, bool relu,
+                     const std::string& algorithm) {
   requireType("conv2d", "input", x, DType::f32);
   requireType("conv2d", "weight", weight, DType::f32);
   const ConvShape s("conv2d", x.shape, weight.shape, moves, groups);
@@ -23,12 +25,15 @@ inline Tensor conv2d(Stream& stream, const Tensor& x, const Tensor& weight, cons
     requireType("conv2d", "bias", bias, DType::f32);
     requireShape("conv2d", "bias", bias, {s.outputs});
   }
+  if (residual) {
+    requireType("conv2d", "residual", residual, DType::f32);
+    requireShape("conv2d", "residual", residual, s.out());
+  }
   const ConvAlgorithm chosen = chooseAlgorithm("conv2d", ConvPass::forward, s, algorithm);
   Tensor y("conv2d", s.out(), DType::f32);
-  submit(stream, "conv2d", {x, weight, bias}, {y}, [=] {
-    const auto run = [&](auto pass) {
-      pass(s, x.f32(), weight.f32(), bias ? bias.f32() : nullptr, relu, y.f32());
-    };
+  submit(stream, "conv2d", {x, weight, bias, residual}, {y}, [=] {
+    const ConvEnd end{bias ? bias.f32() : nullptr, residual ? residual.f32() : nullptr, relu};
+    const auto run = [&](auto pass) { pass(s, x.f32(), weight.f32(), end, y.f32()); };
     switch (chosen) {
       case ConvAlgorithm::depthwise:
         return run(depthwiseForward);
@@ -43,22 +48,22 @@ inline Tensor conv2d(Stream& stream, const Tensor& x, const Tensor& weight, cons
   return y;
 }
 
-/// Runs on the compute thread: dx [N, H, W, C] from dL/dy, plus bias [C] and ReLU where dx is the result of a
+/// Runs on the compute thread: dx [N, H, W, C] from dL/dy, ended by `end` where dx is the result of a
 /// transposed convolution.
 inline void convByInput(ConvAlgorithm algorithm, const ConvShape& s, const float* gradient,
-                        const float* weight, float* dx, const float* bias, bool relu) {
+                        const float* weight, const ConvEnd& end, float* dx) {
   switch (algorithm) {
     case ConvAlgorithm::depthwise:
-      return depthwiseByInput(s, gradient, weight, dx, bias, relu);
+      return depthwiseByInput(s, gradient, weight, end, dx);
     case ConvAlgorithm::scatter:
       return scatterByInput(s, gradient, weight, dx);
     case ConvAlgorithm::winograd2:
-      return (s.kernelHeight == 5 ? winogradByInput<2, 5> : winogradByInput<2, 3>)(s, gradient, weight, dx,
-                                                                                   bias, relu);
+      return (s.kernelHeight == 5 ? winogradByInput<2, 5> : winogradByInput<2, 3>)(s, gradient, weight, end,
+                                                                                   dx);
     case ConvAlgorithm::winograd4:
-      return winogradByInput<4, 3>(s, gradient, weight, dx, bias, relu);
+      return winogradByInput<4, 3>(s, gradient, weight, end, dx);
     default:
-      return directByInput(s, gradient, weight, dx, bias, relu);
+      return directByInput(s, gradient, weight, end, dx);
   }
 }
 
@@ -73,7 +78,7 @@ inline Tensor conv2dByInput(Stream& stream, const Tensor& gradient, const Tensor
   const ConvAlgorithm chosen = chooseAlgorithm("conv2dByInput", ConvPass::byInput, s, algorithm);
   Tensor dx("conv2dByInput", inputShape, DType::f32);
   submit(stream, "conv2dByInput", {gradient, weight}, {dx},
-         [=] { convByInput(chosen, s, gradient.f32(), weight.f32(), dx.f32(), nullptr, false); });
+         [=] { convByInput(chosen, s, gradient.f32(), weight.f32(), ConvEnd{}, dx.f32()); });
   return dx;
 }
 

@@ -71,8 +71,7 @@ struct LaneCorrelation {
   AxisTaps h, w;
   const float* weight;
   int64_t kernelWidth, weightTap, weightChannel, weightOutput, weightGroup;
-  const float* bias;
-  bool relu;
+  ConvEnd end;
   float* out;
   int64_t outImage, outRow, outColumn;
 
@@ -89,8 +88,7 @@ struct LaneCorrelation {
     whole.window = {taps(h), taps(w), 0, 0, w.points, 0, 0, nullptr};
     whole.outputs = outputs;
     whole.weights = packed.floats();
-    whole.bias = bias;
-    whole.relu = relu;
+    whole.end = end;
     whole.outRow = outRow;
     whole.outColumn = outColumn;
     // What the caches cannot hold until it is read anyway.
@@ -109,6 +107,7 @@ struct LaneCorrelation {
             conv.window.rowFrom = cut.rowFrom(band);
             conv.window.rowTo = cut.rowTo(band);
             conv.out = out + cut.image(band) * outImage;
+            if (end.residual) conv.end.residual = end.residual + (conv.out - out);
             conv.upcoming = cut.after(band, run, source, width * pixelStep, out, outImage, outRow);
             if (whole.stream) conv.upcoming.secondFloats = 0;
             dispatch(conv);
@@ -152,8 +151,8 @@ inline bool depthwiseSuits(const ConvShape& s) {
          reach * columns * most * vectorLanes() <= ringFloats;
 }
 
-inline void depthwiseForward(const ConvShape& s, const float* x, const float* weight, const float* bias,
-                             bool relu, float* y) {
+inline void depthwiseForward(const ConvShape& s, const float* x, const float* weight, const ConvEnd& end,
+                             float* y) {
   const WindowMoves& m = s.moves;
   LaneCorrelation c{};
   c.source = x;
@@ -164,7 +163,7 @@ inline void depthwiseForward(const ConvShape& s, const float* x, const float* we
   c.weight = weight, c.kernelWidth = s.kernelWidth;
   c.weightTap = c.channels * s.outputs, c.weightChannel = s.outputs, c.weightOutput = 1;
   c.weightGroup = c.groupOutputs;
-  c.bias = bias, c.relu = relu;
+  c.end = end;
   c.out = y;
   c.outColumn = s.outputs, c.outRow = s.outWidth * c.outColumn, c.outImage = s.outHeight * c.outRow;
   c.run();
@@ -172,8 +171,8 @@ inline void depthwiseForward(const ConvShape& s, const float* x, const float* we
 
 /// For each parity of the stride a correlation of dL/dy with the taps that reach it, mirrored. Bias and ReLU
 /// are those of a transposed convolution.
-inline void depthwiseByInput(const ConvShape& s, const float* gradient, const float* weight, float* dx,
-                             const float* bias, bool relu) {
+inline void depthwiseByInput(const ConvShape& s, const float* gradient, const float* weight,
+                             const ConvEnd& end, float* dx) {
   const WindowMoves& m = s.moves;
   for (int64_t row = 0; row < std::min(m.strideHeight, s.height); ++row)
     for (int64_t column = 0; column < std::min(m.strideWidth, s.width); ++column) {
@@ -186,9 +185,11 @@ inline void depthwiseByInput(const ConvShape& s, const float* gradient, const fl
       c.weight = weight, c.kernelWidth = s.kernelWidth;
       c.weightTap = c.groupOutputs * s.outputs, c.weightChannel = 1, c.weightOutput = s.outputs;
       c.weightGroup = c.channels;
-      c.bias = bias, c.relu = relu;
+      c.end = end;
       const int64_t rowStep = s.width * s.channels;
-      c.out = dx + row * rowStep + column * s.channels;
+      const int64_t corner = row * rowStep + column * s.channels;
+      c.out = dx + corner;
+      if (end.residual) c.end.residual = end.residual + corner;
       c.outImage = s.height * rowStep, c.outRow = m.strideHeight * rowStep;
       c.outColumn = m.strideWidth * s.channels;
       c.run();

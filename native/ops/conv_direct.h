@@ -3,7 +3,7 @@
 #pragma once
 
 #include <algorithm>
-#include <cstring>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -96,8 +96,7 @@ struct Correlation {
   AxisTaps h, w;
   const float* weight;
   int64_t kernelWidth, weightTap, weightChannel, weightOutput, weightGroup;
-  const float* bias;
-  bool relu;
+  ConvEnd end;
   float* out;
   int64_t outImage, outRow, outColumn;
 
@@ -138,9 +137,9 @@ struct Correlation {
         band.strideWidth = w.stride;
         band.panels = packed.floats() + g * panels;
         band.outputs = outputs;
-        band.bias = bias ? bias + g * outputs : nullptr;
-        band.relu = relu;
         band.out = out + image * outImage + g * outputs;
+        band.end = {end.bias ? end.bias + g * outputs : nullptr,
+                    end.residual ? end.residual + (band.out - out) : nullptr, end.relu};
         band.outImage = outImage;
         band.outRow = outRow;
         band.outColumn = outColumn;
@@ -175,7 +174,7 @@ struct Correlation {
             const float* from = weight + (reached ? c * weightChannel + tapOffset(row, own) : 0);
             for (int64_t k = 0; k < outputs; ++k) weights[k] = reached ? from[k * weightOutput] : 0.0f;
           }
-    for (int64_t i = 0; bias && i < wide; ++i) biases[i] = bias[i % outputs];
+    for (int64_t i = 0; end.bias && i < wide; ++i) biases[i] = end.bias[i % outputs];
 
     Correlation widened = *this;
     widened.outputs = wide;
@@ -189,7 +188,7 @@ struct Correlation {
     widened.weight = block.floats();
     widened.kernelWidth = reach;
     widened.weightTap = channels * wide, widened.weightChannel = wide, widened.weightOutput = 1;
-    widened.bias = bias ? biases : nullptr;
+    widened.end.bias = end.bias ? biases : nullptr;
     widened.outColumn = wide;
     widened.run();
   }
@@ -215,12 +214,15 @@ struct Correlation {
 
   /// Points that no tap reaches.
   void clear() const {
-    std::vector<float> values(static_cast<size_t>(groups * outputs));
-    for (size_t k = 0; bias && k < values.size(); ++k) values[k] = relu ? std::max(0.0f, bias[k]) : bias[k];
+    const float least = end.relu ? 0.0f : -std::numeric_limits<float>::infinity();
     parallelFor(images * h.points, [&](int64_t piece) {
-      float* row = out + piece / h.points * outImage + piece % h.points * outRow;
+      const int64_t row = piece / h.points * outImage + piece % h.points * outRow;
       for (int64_t i = 0; i < w.points; ++i)
-        std::memcpy(row + i * outColumn, values.data(), values.size() * sizeof(float));
+        for (int64_t k = 0; k < groups * outputs; ++k) {
+          const int64_t at = row + i * outColumn + k;
+          const float sum = (end.bias ? end.bias[k] : 0.0f) + (end.residual ? end.residual[at] : 0.0f);
+          out[at] = std::max(least, sum);
+        }
     });
   }
 };
@@ -243,8 +245,8 @@ inline ConvShape asRows(const ConvShape& given) {
   return s;
 }
 
-inline void directForward(const ConvShape& given, const float* x, const float* weight, const float* bias,
-                          bool relu, float* y) {
+inline void directForward(const ConvShape& given, const float* x, const float* weight, const ConvEnd& end,
+                          float* y) {
   const ConvShape s = asRows(given);
   const WindowMoves& m = s.moves;
   Correlation c{};
@@ -256,15 +258,15 @@ inline void directForward(const ConvShape& given, const float* x, const float* w
   c.weight = weight, c.kernelWidth = s.kernelWidth;
   c.weightTap = c.channels * s.outputs, c.weightChannel = s.outputs, c.weightOutput = 1;
   c.weightGroup = c.outputs;
-  c.bias = bias, c.relu = relu;
+  c.end = end;
   c.out = y;
   c.outColumn = s.outputs, c.outRow = s.outWidth * c.outColumn, c.outImage = s.outHeight * c.outRow;
   c.run();
 }
 
 /// For each parity of the stride a correlation of dL/dy with the taps that reach it, mirrored.
-inline void directByInput(const ConvShape& given, const float* gradient, const float* weight, float* dx,
-                          const float* bias, bool relu) {
+inline void directByInput(const ConvShape& given, const float* gradient, const float* weight,
+                          const ConvEnd& end, float* dx) {
   const ConvShape s = asRows(given);
   const WindowMoves& m = s.moves;
   for (int64_t row = 0; row < std::min(m.strideHeight, s.height); ++row)
@@ -278,9 +280,11 @@ inline void directByInput(const ConvShape& given, const float* gradient, const f
       c.weight = weight, c.kernelWidth = s.kernelWidth;
       c.weightTap = c.outputs * s.outputs, c.weightChannel = 1, c.weightOutput = s.outputs;
       c.weightGroup = c.channels;
-      c.bias = bias, c.relu = relu;
+      c.end = end;
       const int64_t rowStep = s.width * s.channels;
-      c.out = dx + row * rowStep + column * s.channels;
+      const int64_t corner = row * rowStep + column * s.channels;
+      c.out = dx + corner;
+      if (end.residual) c.end.residual = end.residual + corner;
       c.outImage = s.height * rowStep, c.outRow = m.strideHeight * rowStep;
       c.outColumn = m.strideWidth * s.channels;
       c.run();

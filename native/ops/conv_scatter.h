@@ -37,7 +37,7 @@ inline void scatterByInput(const ConvShape& s, const float* gradient, const floa
     TileProduct tiles{};
     tiles.aRows = aRows, tiles.cRows = cRows, tiles.rows = to - from;
     tiles.segments = &pixel, tiles.segmentCount = 1, tiles.length = s.outputs, tiles.aStep = 1;
-    tiles.bStep = run, tiles.accumulate = true;
+    tiles.bStep = run, tiles.addedRows = cRows;
     for (int64_t i = 0; i < s.outHeight; ++i)
       for (int64_t j = 0; j < s.outWidth; ++j, pixel += s.outputs) {
         const int64_t left = j * m.strideWidth - m.left;

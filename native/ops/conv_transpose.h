@@ -55,8 +55,10 @@ inline Tensor convTranspose2d(Stream& stream, const Tensor& x, const Tensor& wei
   // It adds to what is there, and so cannot apply ReLU at the end.
   if (chosen == ConvAlgorithm::scatter && (bias || relu)) chosen = ConvAlgorithm::direct;
   Tensor y(name, {s.images, height, width, outputs}, DType::f32);
-  submit(stream, name, {x, weight, bias}, {y},
-         [=] { convByInput(chosen, s, x.f32(), weight.f32(), y.f32(), bias ? bias.f32() : nullptr, relu); });
+  submit(stream, name, {x, weight, bias}, {y}, [=] {
+    const ConvEnd end{bias ? bias.f32() : nullptr, nullptr, relu};
+    convByInput(chosen, s, x.f32(), weight.f32(), end, y.f32());
+  });
   return y;
 }
 

@@ -58,8 +58,7 @@ struct WinogradCorrelation {
   int64_t images, height, width, channels, top, left;
   int64_t outHeight, outWidth, outputs;
   const float* weight;
-  const float* bias;
-  bool relu;
+  ConvEnd end;
   float* out;
 
   void run() const {
@@ -119,7 +118,7 @@ struct WinogradCorrelation {
     const bool stream = outputs % lineFloats == 0 && streams(images * outHeight * outWidth * outputs *
                                                              static_cast<int64_t>(sizeof(float)));
     dispatch(WinogradOutput<m, r>{tiles, products, planeStep, column,
-                                  std::min(panelColumns, outputs - column), bias, relu, stream, out});
+                                  std::min(panelColumns, outputs - column), end, stream, out});
   }
 
   void runBlocks(const float* zeros) const {
@@ -187,18 +186,17 @@ struct WinogradCorrelation {
 };
 
 template <int m, int r>
-void winogradForward(const ConvShape& s, const float* x, const float* weight, const float* bias, bool relu,
-                     float* y) {
-  WinogradCorrelation<m, r>{x,           s.images,     s.height,    s.width,    s.channels,
-                            s.moves.top, s.moves.left, s.outHeight, s.outWidth, s.outputs,
-                            weight,      bias,         relu,        y}
+void winogradForward(const ConvShape& s, const float* x, const float* weight, const ConvEnd& end, float* y) {
+  WinogradCorrelation<m, r>{
+      x,          s.images,  s.height, s.width, s.channels, s.moves.top, s.moves.left, s.outHeight,
+      s.outWidth, s.outputs, weight,   end,     y}
       .run();
 }
 
 /// The correlation of dL/dy with the weights turned by half a turn, inputs and outputs exchanged.
 template <int m, int r>
-void winogradByInput(const ConvShape& s, const float* gradient, const float* weight, float* dx,
-                     const float* bias, bool relu) {
+void winogradByInput(const ConvShape& s, const float* gradient, const float* weight, const ConvEnd& end,
+                     float* dx) {
   const int64_t matrix = s.channels * s.outputs;
   const Block turned = takeFloats(r * r * matrix);
   constexpr int64_t rowsAtOnce = 64;
@@ -223,8 +221,7 @@ void winogradByInput(const ConvShape& s, const float* gradient, const float* wei
                             s.width,
                             s.channels,
                             turned.floats(),
-                            bias,
-                            relu,
+                            end,
                             dx}
       .run();
 }
@@ -311,7 +308,7 @@ struct WinogradWeightPass {
         tiles.segments = &start, tiles.segmentCount = 1;
         tiles.length = count, tiles.aStep = panelColumns;
         tiles.bStep = panelColumns;
-        tiles.accumulate = first > from;
+        tiles.addedRows = first > from ? cRows : nullptr;
         for (int64_t column = 0; column < s.outputs; column += panelColumns) {
           for (int64_t i = 0; i < tiles.rows; ++i) {
             const int64_t c = row + i;

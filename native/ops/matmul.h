@@ -72,7 +72,7 @@ inline void multiplyStreaming(const Product& p, const float* a, const float* b, 
             tiles.rows = p.m, tiles.columns = std::min(panelColumns, end - column);
             tiles.segments = &start, tiles.segmentCount = 1, tiles.length = depth, tiles.aStep = p.aDepth;
             tiles.b = packed + (column - first) * depth, tiles.panelDepth = depth;
-            tiles.accumulate = from > 0;
+            tiles.addedRows = from > 0 ? cRows : nullptr;
             tiles.bias = last && bias ? bias + column : nullptr, tiles.relu = last && relu;
             tiles.next = b + (from + depth) * p.bDepth + column, tiles.nextStep = p.bDepth;
             tiles.nextTileStep = lineFloats, tiles.nextTiles = last ? 0 : panelColumns / lineFloats;
@@ -132,7 +132,7 @@ inline void multiply(const Product& p, const float* a, const float* b, float* c,
       tiles.bStep = pack ? 0 : p.bDepth;
       tiles.panelDepth = p.depth;
       tiles.panelFrom = from;
-      tiles.accumulate = from > 0;
+      tiles.addedRows = from > 0 ? cRows : nullptr;
       tiles.bias = last && bias ? bias + column : nullptr;
       tiles.relu = last && relu;
       dispatch(tiles);

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { grad } from '../../lib/autograd.js';
 import { conv2d } from '../../lib/ops/conv.js';
+import { add, relu } from '../../lib/ops/elementwise.js';
+import type { Tensor } from '../../lib/tensor.js';
 import { expectClose, expectGradients, f32, noisy } from '../check.js';
 import { expectDefinition, expectDerivative, expectSameBitsOfPasses, type Case } from './convDefinition.js';
 
@@ -24,6 +26,7 @@ const cases: Record<string, Case> = {
     stride: [1, 2],
     padding: [1, 0, 2, 1],
     bias: true,
+    residual: true,
     relu: true,
   },
   'one output': {
@@ -35,7 +38,16 @@ const cases: Record<string, Case> = {
     padding: [0, 1, 1, 2],
     bias: true,
   },
-  '1×1': { images: 2, side: [7, 5], channels: 19, outputs: 35, kernel: [1, 1], bias: true, relu: true },
+  '1×1': {
+    images: 2,
+    side: [7, 5],
+    channels: 19,
+    outputs: 35,
+    kernel: [1, 1],
+    bias: true,
+    residual: true,
+    relu: true,
+  },
   '3×3, wide': { images: 2, side: [9, 11], channels: 33, outputs: 71, kernel: [3, 3], padding: [1, 1, 1, 1] },
   '3×3, wider than a panel': {
     images: 1,
@@ -110,6 +122,7 @@ const cases: Record<string, Case> = {
     groups: 3,
     padding: [1, 1, 1, 1],
     bias: true,
+    residual: true,
     relu: true,
   },
   depthwise: {
@@ -120,6 +133,7 @@ const cases: Record<string, Case> = {
     kernel: [3, 3],
     groups: 21,
     padding: [1, 1, 1, 1],
+    residual: true,
   },
   'depthwise with a multiplier, stride 2': {
     images: 1,
@@ -137,6 +151,7 @@ const cases: Record<string, Case> = {
     outputs: 3,
     kernel: [3, 3],
     padding: [4, 5, 6, 4],
+    residual: true,
   },
   'more channels than transformed weights are kept for': {
     images: 2,
@@ -146,6 +161,7 @@ const cases: Record<string, Case> = {
     kernel: [3, 3],
     padding: [1, 1, 1, 1],
     bias: true,
+    residual: true,
     relu: true,
   },
   'tiles of many images, cut off at the edge': {
@@ -156,6 +172,7 @@ const cases: Record<string, Case> = {
     kernel: [3, 3],
     padding: [0, 2, 1, 1],
     bias: true,
+    residual: true,
   },
   'deep rows': { images: 1, side: [3, 3], channels: 300, outputs: 10, kernel: [3, 3], padding: [1, 1, 1, 1] },
 };
@@ -175,6 +192,29 @@ test('the derivative agrees with a numeric one, by image, weight and bias', asyn
   const f = (x: ReturnType<typeof f32>, w: ReturnType<typeof f32>, b: ReturnType<typeof f32>) =>
     conv2d(x, w, b, { stride: 2, padding: 1 });
   await expectGradients(f, [noisy([2, 5, 6, 3], 1), noisy([3, 3, 3, 4], 2), noisy([4], 3)]);
+});
+
+test('the derivative agrees with a numeric one, by residual too, with and without bias', async () => {
+  const f = (x: Tensor, w: Tensor, b: Tensor, residual: Tensor) => conv2d(x, w, b, { padding: 1, residual });
+  const inputs = [noisy([2, 3, 4, 3], 1), noisy([3, 3, 3, 4], 2), noisy([2, 3, 4, 4], 4)] as const;
+  await expectGradients(f, [inputs[0], inputs[1], noisy([4], 3), inputs[2]]);
+  await expectGradients(
+    (x: Tensor, w: Tensor, residual: Tensor) => conv2d(x, w, null, { padding: 1, residual }),
+    [...inputs],
+  );
+});
+
+test('what ReLU holds back reaches neither image nor residual', async () => {
+  const tensors = () => [noisy([2, 3, 4, 3], 1), noisy([3, 3, 3, 4], 2), noisy([2, 3, 4, 4], 4)] as const;
+  const gradients = (f: (...t: ReturnType<typeof tensors>) => Tensor) => {
+    const inputs = tensors();
+    for (const input of inputs) input.requiresGrad = true;
+    const y = f(...inputs);
+    return grad(y, [...inputs], noisy(y.shape, 5));
+  };
+  const fused = gradients((x, w, residual) => conv2d(x, w, null, { padding: 1, residual, relu: true }));
+  const apart = gradients((x, w, residual) => relu(add(conv2d(x, w, null, { padding: 1 }), residual)));
+  for (const [i, gradient] of fused.entries()) await expectClose(gradient, await apart[i]!.data(), 1e-6);
 });
 
 test("padding 'same' keeps the size, and pads right and bottom more", async () => {
@@ -217,6 +257,11 @@ describe('conv2d refuses', () => {
     ['a fractional stride', () => conv2d(x, w, null, { stride: 1.5 }), /stride\[0\] is 1.5/],
     ['negative padding', () => conv2d(x, w, null, { padding: -1 }), /padding is -1/],
     ['groups that do not divide', () => conv2d(x, w, null, { groups: 2 }), /groups is 2, wants a divisor/],
+    [
+      'a residual of another shape',
+      () => conv2d(x, w, null, { residual: x }),
+      /residual has shape \[1, 5, 5, 3\], wants \[1, 3, 3, 4\]/,
+    ],
     ['a bias of another size', () => conv2d(x, w, noisy([5])), /bias has shape \[5\], wants \[4\]/],
     [
       'an algorithm that cannot compute it',

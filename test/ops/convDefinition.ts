@@ -18,7 +18,18 @@ export interface Case {
   dilation?: [number, number];
   groups?: number;
   bias?: boolean;
+  residual?: boolean;
   relu?: boolean;
+}
+
+function outShape(c: Case): number[] {
+  const [top, bottom, left, right] = c.padding ?? [0, 0, 0, 0];
+  const padded = [c.side[0] + top + bottom, c.side[1] + left + right];
+  const sides = padded.map((extent, axis) => {
+    const reach = (c.dilation?.[axis] ?? 1) * (c.kernel[axis]! - 1) + 1;
+    return Math.floor((extent - reach) / (c.stride?.[axis] ?? 1)) + 1;
+  });
+  return [c.images, ...sides, c.outputs];
 }
 
 /** The definition, in double precision: y, and by the chain rule dL/dx and dL/dw for L = Σ y·gradient. */
@@ -27,19 +38,20 @@ function definition(
   x: Float32Array,
   w: Float32Array,
   bias: Float32Array | null,
+  residual: Float32Array | null,
   gradient: Float32Array,
 ) {
   const [sh, sw] = c.stride ?? [1, 1];
-  const [top, bottom, left, right] = c.padding ?? [0, 0, 0, 0];
+  const [top = 0, , left = 0] = c.padding ?? [];
   const [dh, dw] = c.dilation ?? [1, 1];
   const groups = c.groups ?? 1;
   const [height, width] = c.side;
   const [kh, kw] = c.kernel;
-  const oh = Math.floor((height + top + bottom - dh * (kh - 1) - 1) / sh) + 1;
-  const ow = Math.floor((width + left + right - dw * (kw - 1) - 1) / sw) + 1;
+  const shape = outShape(c);
+  const [, oh = 0, ow = 0] = shape;
   const cg = c.channels / groups;
   const kg = c.outputs / groups;
-  const y = new Float64Array(c.images * oh * ow * c.outputs);
+  const y = new Float64Array(volume(shape));
   const byX = new Float64Array(x.length);
   const byW = new Float64Array(w.length);
   let at = 0;
@@ -47,7 +59,7 @@ function definition(
     for (let i = 0; i < oh; i++)
       for (let j = 0; j < ow; j++)
         for (let k = 0; k < c.outputs; k++, at++) {
-          let sum = bias?.[k] ?? 0;
+          let sum = (bias?.[k] ?? 0) + (residual?.[at] ?? 0);
           const reach: [number, number][] = [];
           for (let u = 0; u < kh; u++)
             for (let v = 0; v < kw; v++) {
@@ -68,7 +80,7 @@ function definition(
             byW[q]! += gradient[at]! * x[p]!;
           }
         }
-  return { shape: [c.images, oh, ow, c.outputs], y, byX, byW };
+  return { shape, y, byX, byW };
 }
 
 function setUp(c: Case) {
@@ -79,6 +91,7 @@ function setUp(c: Case) {
     x: noise(volume(xShape), 1),
     w: noise(volume(wShape), 2),
     bias: c.bias ? noise(c.outputs, 3) : null,
+    residual: c.residual ? noise(volume(outShape(c)), 5) : null,
   };
   const options: Conv2dOptions = {};
   if (c.stride) options.stride = c.stride;
@@ -90,26 +103,28 @@ function setUp(c: Case) {
     x: f32(data.x, xShape),
     w: f32(data.w, wShape),
     bias: data.bias ? f32(data.bias, [c.outputs]) : null,
+    residual: data.residual ? f32(data.residual, outShape(c)) : null,
   });
   return { data, options, tensors };
 }
 
 /** The native passes of a case, each by each algorithm that can compute it. */
 function passes(c: Case) {
-  const { data } = setUp(c);
+  const { data, tensors } = setUp(c);
   const xShape = [c.images, ...c.side, c.channels];
   const wShape = [...c.kernel, c.channels / (c.groups ?? 1), c.outputs];
   const moves = [c.stride ?? [1, 1], c.padding ?? [0, 0, 0, 0], c.dilation ?? [1, 1], c.groups ?? 1] as const;
   const algorithms = (pass: string) =>
     native.conv2dPlan(pass, xShape, wShape, ...moves).map((plan) => plan.algorithm);
-  const owned = [f32(data.x, xShape), f32(data.w, wShape), data.bias ? f32(data.bias, [c.outputs]) : null];
-  const [x, w, bias] = owned.map((t) => t?.handle ?? null) as [Handle, Handle, Handle | null];
+  const owned = Object.values(tensors());
+  type Handles = [Handle, Handle, Handle | null, Handle | null];
+  const [x, w, bias, residual] = owned.map((t) => t?.handle ?? null) as Handles;
   return {
     data,
     owned,
     forward: algorithms('forward').map((algorithm) => ({
       algorithm,
-      run: () => new Tensor(native.conv2d(x, w, bias, ...moves, c.relu ?? false, algorithm), 'f32'),
+      run: () => new Tensor(native.conv2d(x, w, bias, residual, ...moves, c.relu ?? false, algorithm), 'f32'),
     })),
     byInput: algorithms('byInput').map((algorithm) => ({
       algorithm,
@@ -130,7 +145,7 @@ export async function expectDefinition(c: Case, tolerance = 2e-6): Promise<void>
   const { data, owned, forward, byInput, byWeight } = passes(c);
   const out = forward[0]!.run();
   const gradient = noise(out.size, 4);
-  const expected = definition(c, data.x, data.w, data.bias, gradient);
+  const expected = definition(c, data.x, data.w, data.bias, data.residual, gradient);
   expect(out.shape).toEqual(expected.shape);
   const within = (algorithm: string) => (algorithm === 'winograd4' ? 5 * tolerance : tolerance);
   for (const { algorithm, run } of forward) await expectClose(run(), expected.y, within(algorithm));
@@ -153,11 +168,11 @@ export async function expectSameBitsOfPasses(c: Case): Promise<void> {
 /** The same through conv2d and its derivative, as 'auto' takes them. */
 export async function expectDerivative(c: Case, tolerance = 1e-5): Promise<void> {
   const { data, options, tensors } = setUp(c);
-  const { x, w, bias } = tensors();
+  const { x, w, bias, residual } = tensors();
   x.requiresGrad = w.requiresGrad = true;
-  const y = conv2d(x, w, bias, options);
+  const y = conv2d(x, w, bias, residual ? { ...options, residual } : options);
   const gradient = noise(y.size, 4);
-  const expected = definition(c, data.x, data.w, data.bias, gradient);
+  const expected = definition(c, data.x, data.w, data.bias, data.residual, gradient);
   await expectClose(y, expected.y, tolerance);
   const [byX, byW] = grad(y, [x, w], f32(gradient, y.shape));
   await expectClose(byX!, expected.byX, tolerance);

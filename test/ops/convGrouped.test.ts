@@ -14,7 +14,14 @@ function grouped(
 const same: [number, number, number, number] = [1, 1, 1, 1];
 
 const cases: Record<string, Case> = {
-  '8 of 8': grouped(4, 8, 8, { images: 2, side: [7, 14], kernel: [3, 3], padding: same, bias: true }),
+  '8 of 8': grouped(4, 8, 8, {
+    images: 2,
+    side: [7, 14],
+    kernel: [3, 3],
+    padding: same,
+    bias: true,
+    residual: true,
+  }),
   '4 of 4, an odd number': grouped(7, 4, 4, { images: 2, side: [9, 10], kernel: [3, 3], padding: same }),
   '16 of 16': grouped(3, 16, 16, { images: 2, side: [6, 5], kernel: [3, 3], padding: same, relu: true }),
   '3 of 5, which fill no vector': grouped(5, 3, 5, {
@@ -23,6 +30,8 @@ const cases: Record<string, Case> = {
     kernel: [3, 3],
     padding: [0, 1, 2, 1],
     bias: true,
+    residual: true,
+    relu: true,
   }),
   '5 of 3': grouped(6, 5, 3, { images: 2, side: [7, 9], kernel: [2, 3], padding: [1, 0, 1, 1], relu: true }),
   '2 of 1': grouped(19, 2, 1, { images: 2, side: [7, 9], kernel: [3, 2], bias: true }),

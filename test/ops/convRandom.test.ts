@@ -55,6 +55,7 @@ function caseOf(seed: number): Case {
     dilation,
     groups,
     bias: chance(50),
+    residual: chance(40),
     relu: chance(30),
   };
 }

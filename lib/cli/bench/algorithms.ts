@@ -41,6 +41,7 @@ export class LayerRun {
           x.handle,
           weight.handle,
           null,
+          null,
           stride,
           padding,
           dilation,
