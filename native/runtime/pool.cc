@@ -9,22 +9,26 @@
 #include <string>
 #include <vector>
 
+#include "runtime/arena.h"
 #include "runtime/cpu.h"
 #include "runtime/errors.h"
-
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 
 namespace striate {
 namespace {
 
-constexpr int64_t alignment = 64;
-constexpr int64_t largePage = int64_t{2} << 20;
+constexpr std::align_val_t alignment{64};
 constexpr int64_t maxBlock = int64_t{1} << 60;
-/// Free blocks are trimmed beyond this, where all blocks are more than five quarters of the peak of live
+/// Free memory is trimmed beyond this, where all memory is more than one and a half times the peak of live
 /// bytes.
 constexpr int64_t keptAtLeast = int64_t{64} << 20;
+
+/// Blocks from this size on share an arena: there are few of them, and they are nearly all the memory. The
+/// address sanitizer only knows the ends of blocks that the system gives.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr int64_t large = maxBlock;
+#else
+constexpr int64_t large = int64_t{1} << 20;
+#endif
 
 /// Eight sizes for each power of two: at most an eighth is wasted, and equal shapes meet in one bin.
 int64_t binSize(int64_t bytes) {
@@ -33,106 +37,104 @@ int64_t binSize(int64_t bytes) {
   return (n + step - 1) / step * step;
 }
 
-std::align_val_t alignmentOf(int64_t capacity) {
-  return static_cast<std::align_val_t>(capacity >= largePage ? largePage : alignment);
-}
+/// Small blocks, kept by size.
+class Bins {
+ public:
+  int64_t kept() const { return kept_; }
 
-void* fromSystem(int64_t capacity) {
-  void* data = ::operator new(static_cast<size_t>(capacity), alignmentOf(capacity), std::nothrow);
-#if defined(__linux__)
-  if (data && capacity >= largePage) madvise(data, static_cast<size_t>(capacity), MADV_HUGEPAGE);
-#endif
-  return data;
-}
+  /// Null where the system has no memory, or none is kept and `fresh` is less than the capacity.
+  void* take(int64_t capacity, int64_t fresh) {
+    std::vector<void*>& bin = free_[capacity];
+    if (bin.empty())
+      return capacity > fresh ? nullptr
+                              : ::operator new(static_cast<size_t>(capacity), alignment, std::nothrow);
+    void* data = bin.back();
+    bin.pop_back();
+    kept_ -= capacity;
+    return data;
+  }
 
-void toSystem(void* data, int64_t capacity) { ::operator delete(data, alignmentOf(capacity)); }
+  void give(void* data, int64_t capacity) {
+    free_[capacity].push_back(data);
+    kept_ += capacity;
+  }
+
+  void clear() {
+    for (auto& [capacity, bin] : free_)
+      for (void* data : bin) ::operator delete(data, alignment);
+    free_.clear();
+    kept_ = 0;
+  }
+
+ private:
+  std::map<int64_t, std::vector<void*>> free_;
+  int64_t kept_ = 0;
+};
 
 class Pool {
  public:
-  /// A block of this capacity or, where there is none but a somewhat larger one, that one's: `capacity` is
-  /// then its own.
-  void* take(int64_t& capacity) {
+  void* take(int64_t capacity) {
     std::lock_guard lock(mutex_);
-    void* data = nullptr;
-    if (auto bin = fitting(capacity); bin != free_.end()) {
-      capacity = bin->first;
-      data = bin->second.back();
-      bin->second.pop_back();
-      stats_.pooledBytes -= capacity;
-    } else {
-      data = fresh(capacity);
+    void* data = takeFrom(capacity);
+    if (!data) {
+      clear();
+      data = takeFrom(capacity);
     }
-    stats_.liveBytes += capacity;
-    stats_.peakBytes = std::max(stats_.peakBytes, stats_.liveBytes);
+    if (!data)
+      throw StateError("out of memory: wanted " + std::to_string(capacity) + " bytes beside " +
+                       std::to_string(live_) + " in use; this process may use " + std::to_string(limit_));
+    live_ += capacity;
+    peak_ = std::max(peak_, live_);
     return data;
   }
 
   void give(void* data, int64_t capacity) {
     std::lock_guard lock(mutex_);
-    stats_.liveBytes -= capacity;
-    stats_.pooledBytes += capacity;
-    free_[capacity].push_back(data);
-    // The largest go first: they are the fewest calls for the most bytes.
-    for (auto bin = free_.rbegin(); keepsTooMuch() && bin != free_.rend(); ++bin)
-      while (keepsTooMuch() && !bin->second.empty()) drop(*bin);
+    live_ -= capacity;
+    if (capacity < large)
+      bins_.give(data, capacity);
+    else
+      arena_.give(data, capacity);
+    while (keepsTooMuch() && arena_.kept() > 0) arena_.dropLast();
+    if (keepsTooMuch()) bins_.clear();
   }
 
   void empty() {
     std::lock_guard lock(mutex_);
-    dropAll();
+    clear();
   }
 
   PoolStats stats() {
     std::lock_guard lock(mutex_);
-    return stats_;
+    return {live_, kept(), peak_};
   }
 
   void resetPeak() {
     std::lock_guard lock(mutex_);
-    stats_.peakBytes = stats_.liveBytes;
+    peak_ = live_;
   }
 
  private:
-  using Bin = std::pair<const int64_t, std::vector<void*>>;
+  int64_t kept() const { return bins_.kept() + arena_.kept(); }
 
-  bool keepsTooMuch() const {
-    return stats_.pooledBytes > keptAtLeast &&
-           stats_.liveBytes + stats_.pooledBytes > stats_.peakBytes + stats_.peakBytes / 4;
+  bool keepsTooMuch() const { return kept() > keptAtLeast && live_ + kept() > peak_ + peak_ / 2; }
+
+  void* takeFrom(int64_t capacity) {
+    const int64_t fresh = limit_ - live_ - kept();
+    return capacity < large ? bins_.take(capacity, fresh) : arena_.take(capacity, fresh);
   }
 
-  /// Pages that were touched are worth more than the part of them that is not needed.
-  std::map<int64_t, std::vector<void*>>::iterator fitting(int64_t capacity) {
-    const int64_t most = capacity < largePage ? capacity : capacity + capacity / 2;
-    auto bin = free_.lower_bound(capacity);
-    while (bin != free_.end() && bin->first <= most && bin->second.empty()) ++bin;
-    return bin != free_.end() && bin->first <= most ? bin : free_.end();
-  }
-
-  void* fresh(int64_t capacity) {
-    if (stats_.liveBytes + stats_.pooledBytes + capacity > limit_) dropAll();
-    void* data = stats_.liveBytes + capacity > limit_ ? nullptr : fromSystem(capacity);
-    if (data) return data;
-    throw StateError("out of memory: wanted " + std::to_string(capacity) + " bytes beside " +
-                     std::to_string(stats_.liveBytes) + " in use; this process may use " +
-                     std::to_string(limit_));
-  }
-
-  void drop(Bin& bin) {
-    toSystem(bin.second.back(), bin.first);
-    bin.second.pop_back();
-    stats_.pooledBytes -= bin.first;
-  }
-
-  void dropAll() {
-    for (Bin& bin : free_)
-      while (!bin.second.empty()) drop(bin);
+  void clear() {
+    bins_.clear();
+    arena_.clear();
   }
 
   std::mutex mutex_;
-  std::map<int64_t, std::vector<void*>> free_;
-  PoolStats stats_;
   // Beyond nine tenths the system would end the process rather than refuse.
   const int64_t limit_ = memoryLimit() / 10 * 9;
+  Bins bins_;
+  Arena arena_{4 * limit_};  // with room for holes
+  int64_t live_ = 0, peak_ = 0;
 };
 
 /// Never destroyed: the compute thread may still run when the process leaves main.
@@ -146,9 +148,8 @@ Pool& pool() {
 Block Block::take(int64_t bytes) {
   // Sizes of scratch are products of what JavaScript gave.
   if (bytes < 0 || bytes > maxBlock) throw StateError("out of memory: wanted more than 2^60 bytes");
-  int64_t capacity = binSize(bytes);
-  void* data = pool().take(capacity);
-  return {data, capacity};
+  const int64_t capacity = bytes < large ? binSize(bytes) : Arena::rounded(bytes);
+  return {pool().take(capacity), capacity};
 }
 
 Block::~Block() {

@@ -14,7 +14,7 @@ struct PoolStats {
   int64_t peakBytes = 0;    ///< the most that liveBytes has been
 };
 
-/// A block of the pool; gives itself back. Aligned to 64 bytes, or to a large page from 2 MiB on.
+/// A block of the pool; gives itself back. Aligned to 64 bytes, and from 1 MiB on to 64 KiB.
 class Block {
  public:
   Block() = default;
