@@ -149,22 +149,32 @@ void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, con
   }
 }
 
-/// Tiles of `rows`, then of half as many for what is left, down to one.
+/// A tile of `count` rows, of `rows` at most.
 template <class Vec, int rows, int vectors>
-void tilesFrom(const TileProduct& p, int64_t row, int64_t column, const float* b) {
-  const bool partialB = p.bStep != 0 && p.columns - column < vectors * Vec::size;
-  for (; row + rows <= p.rows; row += rows) {
-    if (p.bStep == 0 && column == 0 && row / rows < p.nextTiles)
-      tile<Vec, rows, vectors, TileB::packed, true>(p, row, column, b, p.next + row / rows * p.nextTileStep);
-    else if (p.bStep == 0)
-      tile<Vec, rows, vectors, TileB::packed, false>(p, row, column, b);
-    else if (!partialB)
-      tile<Vec, rows, vectors, TileB::plain, false>(p, row, column, b);
-    else
-      tile<Vec, rows, vectors, TileB::partial, false>(p, row, column, b);
-  }
+void tileOf(const TileProduct& p, int64_t count, int64_t row, int64_t column, const float* b) {
   if constexpr (rows > 1) {
-    if (row < p.rows) tilesFrom<Vec, rows / 2, vectors>(p, row, column, b);
+    if (count < rows) return tileOf<Vec, rows - 1, vectors>(p, count, row, column, b);
+  }
+  if (p.bStep == 0)
+    tile<Vec, rows, vectors, TileB::packed, false>(p, row, column, b);
+  else if (p.columns - column >= vectors * Vec::size)
+    tile<Vec, rows, vectors, TileB::plain, false>(p, row, column, b);
+  else
+    tile<Vec, rows, vectors, TileB::partial, false>(p, row, column, b);
+}
+
+/// All rows in as few tiles as registers allow. Those are of much the same size: a small one waits for its
+/// own sums at each step.
+template <class Vec, int rows, int vectors>
+void tilesOf(const TileProduct& p, int64_t column, const float* b) {
+  const int64_t tiles = (p.rows + rows - 1) / rows;
+  for (int64_t i = 0, row = 0; i < tiles; ++i) {
+    const int64_t count = (p.rows - row + tiles - i - 1) / (tiles - i);
+    if (count == rows && p.bStep == 0 && column == 0 && i < p.nextTiles)
+      tile<Vec, rows, vectors, TileB::packed, true>(p, row, column, b, p.next + i * p.nextTileStep);
+    else
+      tileOf<Vec, rows, vectors>(p, count, row, column, b);
+    row += count;
   }
 }
 
@@ -176,13 +186,13 @@ void TileProduct::run() const {
     const float* panel = bStep ? b + column : b + column * panelDepth + panelFrom * step;
     switch (vectors) {
       case 4:
-        tilesFrom<Vec, Vec::tileRows[2], 4>(*this, 0, column, panel);
+        tilesOf<Vec, Vec::tileRows[2], 4>(*this, column, panel);
         break;
       case 2:
-        tilesFrom<Vec, Vec::tileRows[1], 2>(*this, 0, column, panel);
+        tilesOf<Vec, Vec::tileRows[1], 2>(*this, column, panel);
         break;
       default:
-        tilesFrom<Vec, Vec::tileRows[0], 1>(*this, 0, column, panel);
+        tilesOf<Vec, Vec::tileRows[0], 1>(*this, column, panel);
     }
     column += vectors * Vec::size;
   }

@@ -78,9 +78,9 @@ struct ConvCost {
 
   double scatter() const {
     constexpr double share = 0.7, addCycles = 3;
-    const double runs = static_cast<double>(s.images * s.outHeight * s.outWidth * s.kernelHeight) *
-                        vectors(s.kernelWidth * s.channels);
-    return runs * (static_cast<double>(s.outputs) / (2 * share) + addCycles);
+    const double across = static_cast<double>(s.images * s.outWidth) * vectors(s.kernelWidth * s.channels);
+    const double sums = across * static_cast<double>(s.outHeight * s.kernelHeight * s.outputs) / (2 * share);
+    return sums + across * static_cast<double>(s.height) * addCycles;
   }
 
   double winograd(int64_t m) const {

@@ -1,13 +1,17 @@
-// The gradient by the input of a convolution with few input channels: a pixel of dL/dy times the weights of
-// one kernel row is a run of neighbouring pixels of dL/dx, to which it is added. The direct way would fill a
-// small part of each vector. Rows of the register tile are images, at the same place of each.
+// The gradient by the input of a convolution with few input channels: a pixel of dL/dy times the weights of a
+// kernel row is a run of neighbouring pixels of dL/dx, to which it is added. The direct way would fill a
+// small part of each vector, and go through the pixels that taps beyond the image reach. Rows of the register
+// tile are those rows of dL/dx, of all images, which the same rows of the kernel reach: these are summed up
+// at once.
 #pragma once
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "kernels/matmul_tile.h"
 #include "ops/conv_shape.h"
+#include "ops/matmul.h"
 #include "runtime/parallel.h"
 
 namespace striate {
@@ -16,44 +20,112 @@ inline bool scatterSuits(const ConvShape& s) {
   return s.groups == 1 && s.moves.dilationWidth == 1 && 2 * s.channels <= vectorLanes();
 }
 
+/// Rows of dL/dx that `count` kernel rows reach, those packed from the `first` on.
+struct ScatterRows {
+  int64_t first, count;
+  std::vector<int64_t> rows;       ///< of an image
+  std::vector<int64_t> gradients;  ///< for each of them the row of dL/dy that its first kernel row comes from
+};
+
+/// The kernel's rows in the order in which they are packed, and the rows of dL/dx by those that reach them.
+struct ScatterPlan {
+  std::vector<int64_t> kernelRows;
+  std::vector<ScatterRows> reached;
+
+  explicit ScatterPlan(const ConvShape& s) {
+    const WindowMoves& m = s.moves;
+    // Those that reach the same row of dL/dx lie side by side.
+    for (int64_t parity = 0; parity < m.strideHeight; ++parity) {
+      const size_t begin = kernelRows.size();
+      for (int64_t k = 0; k < s.kernelHeight; ++k)
+        if (k * m.dilationHeight % m.strideHeight == parity) kernelRows.push_back(k);
+      for (int64_t row = 0; row < s.height; ++row)
+        if ((row + m.top) % m.strideHeight == parity) add(s, row, begin);
+    }
+  }
+
+  /// Where the segments of a row's sum begin, from its first pixel of dL/dy on.
+  std::vector<int64_t> segments(const ConvShape& s, const ScatterRows& r) const {
+    std::vector<int64_t> offsets;
+    const auto kernelRow = [&](int64_t i) { return kernelRows[static_cast<size_t>(r.first + i)]; };
+    for (int64_t i = 0; i < r.count; ++i)
+      offsets.push_back((kernelRow(0) - kernelRow(i)) * s.moves.dilationHeight / s.moves.strideHeight *
+                        s.outWidth * s.outputs);
+    return offsets;
+  }
+
+ private:
+  void add(const ConvShape& s, int64_t row, size_t begin) {
+    int64_t first = 0, count = 0, gradient = 0;
+    for (size_t i = begin; i < kernelRows.size(); ++i) {
+      const int64_t y = (row + s.moves.top - kernelRows[i] * s.moves.dilationHeight) / s.moves.strideHeight;
+      if (row + s.moves.top < kernelRows[i] * s.moves.dilationHeight || y >= s.outHeight) continue;
+      if (count++ == 0) first = static_cast<int64_t>(i), gradient = y;
+    }
+    const auto same = [&](const ScatterRows& r) {
+      return r.count == count && (count == 0 || r.first == first);
+    };
+    auto found = std::find_if(reached.begin(), reached.end(), same);
+    if (found == reached.end()) found = reached.insert(found, {first, count, {}, {}});
+    found->rows.push_back(row);
+    found->gradients.push_back(gradient);
+  }
+};
+
 inline void scatterByInput(const ConvShape& s, const float* gradient, const float* weight, float* dx) {
   const WindowMoves& m = s.moves;
-  const int64_t run = s.kernelWidth * s.channels;
-  const Block turned = takeFloats(s.weightElements());
-  for (int64_t row = 0; row < s.kernelHeight; ++row)
-    for (int64_t k = 0; k < s.outputs; ++k)
-      for (int64_t i = 0; i < run; ++i)
-        turned.floats()[(row * s.outputs + k) * run + i] = weight[(row * run + i) * s.outputs + k];
+  const int64_t run = s.kernelWidth * s.channels, depth = s.kernelHeight * s.outputs;
+  const int64_t wholeRun = roundUp(run, vectorLanes());
+  const ScatterPlan plan(s);
+  std::vector<int64_t> packedRows;
+  for (const int64_t row : plan.kernelRows) packedRows.push_back(row * run * s.outputs);
+  const Block panels = takeFloats(depth * roundUp(run, panelColumns));
+  dispatch(PackPanels{weight, packedRows.data(), depth, s.outputs, 1, run, s.outputs, panels.floats()});
 
-  const int64_t rowFloats = s.width * s.channels, imageFloats = s.height * rowFloats;
-  const int64_t imageGradients = s.outHeight * s.outWidth * s.outputs;
-  constexpr int64_t imagesAtOnce = 12;
-  parallelRanges(s.images, imagesAtOnce, [&](int64_t from, int64_t to) {
-    std::memset(dx + from * imageFloats, 0, static_cast<size_t>((to - from) * imageFloats) * sizeof(float));
-    const float* aRows[imagesAtOnce];
-    float* cRows[imagesAtOnce];
-    for (int64_t i = 0; i < to - from; ++i) aRows[i] = gradient + (from + i) * imageGradients;
-    int64_t pixel = 0;
-    TileProduct tiles{};
-    tiles.aRows = aRows, tiles.cRows = cRows, tiles.rows = to - from;
-    tiles.segments = &pixel, tiles.segmentCount = 1, tiles.length = s.outputs, tiles.aStep = 1;
-    tiles.bStep = run, tiles.addedRows = cRows;
-    for (int64_t i = 0; i < s.outHeight; ++i)
-      for (int64_t j = 0; j < s.outWidth; ++j, pixel += s.outputs) {
-        const int64_t left = j * m.strideWidth - m.left;
-        const int64_t first = std::max<int64_t>(0, -left), last = std::min(s.kernelWidth, s.width - left);
-        if (first >= last) continue;
-        tiles.columns = (last - first) * s.channels;
-        for (int64_t row = 0; row < s.kernelHeight; ++row) {
-          const int64_t y = i * m.strideHeight + row * m.dilationHeight - m.top;
-          if (y < 0 || y >= s.height) continue;
-          for (int64_t r = 0; r < tiles.rows; ++r)
-            cRows[r] = dx + (from + r) * imageFloats + y * rowFloats + (left + first) * s.channels;
-          tiles.b = turned.floats() + row * s.outputs * run + first * s.channels;
-          dispatch(tiles);
+  // Rows are summed up where there is room for the runs of all pixels, whole vectors of them.
+  constexpr int64_t rowsAtOnce = 60;
+  const int64_t rowFloats = s.width * s.channels, step = m.strideWidth * s.channels;
+  const int64_t left = m.left * s.channels;
+  const int64_t roomy = roundUp(std::max(left + rowFloats, (s.outWidth - 1) * step + wholeRun), lineFloats);
+  struct Piece {
+    const ScatterRows* reached;
+    int64_t from, to;
+  };
+  std::vector<Piece> pieces;
+  for (const ScatterRows& r : plan.reached) {
+    const int64_t rows = s.images * static_cast<int64_t>(r.rows.size());
+    for (int64_t from = 0; from < rows; from += rowsAtOnce)
+      pieces.push_back({&r, from, std::min(rows, from + rowsAtOnce)});
+  }
+  parallelWithScratch(
+      static_cast<int64_t>(pieces.size()), rowsAtOnce * roomy, [&](int64_t index, float* sums) {
+        const auto& [reached, from, to] = pieces[static_cast<size_t>(index)];
+        const std::vector<int64_t> segments = plan.segments(s, *reached);
+        const int64_t rowsOfImage = static_cast<int64_t>(reached->rows.size());
+        const float* aRows[rowsAtOnce];
+        float* cRows[rowsAtOnce];
+        TileProduct tiles{};
+        tiles.aRows = aRows, tiles.cRows = cRows, tiles.rows = to - from, tiles.columns = wholeRun;
+        tiles.segments = segments.data(), tiles.segmentCount = reached->count;
+        tiles.length = s.outputs, tiles.aStep = 1;
+        tiles.b = panels.floats(), tiles.panelDepth = depth, tiles.panelFrom = reached->first * s.outputs;
+        tiles.addedRows = cRows;
+        for (int64_t r = from; r < to; ++r) {
+          const int64_t y = reached->gradients[static_cast<size_t>(r % rowsOfImage)];
+          aRows[r - from] = gradient + (r / rowsOfImage * s.outHeight + y) * s.outWidth * s.outputs;
+          cRows[r - from] = sums + (r - from) * roomy;
         }
-      }
-  });
+        std::memset(sums, 0, static_cast<size_t>((to - from) * roomy) * sizeof(float));
+        for (int64_t j = 0; reached->count > 0 && j < s.outWidth; ++j) {
+          dispatch(tiles);
+          for (int64_t r = 0; r < to - from; ++r) aRows[r] += s.outputs, cRows[r] += step;
+        }
+        for (int64_t r = from; r < to; ++r) {
+          const int64_t row = reached->rows[static_cast<size_t>(r % rowsOfImage)];
+          std::memcpy(dx + (r / rowsOfImage * s.height + row) * rowFloats, sums + (r - from) * roomy + left,
+                      static_cast<size_t>(rowFloats) * sizeof(float));
+        }
+      });
 }
 
 }  // namespace striate

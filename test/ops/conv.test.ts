@@ -29,6 +29,16 @@ const cases: Record<string, Case> = {
     residual: true,
     relu: true,
   },
+  'few channels, of which rows are reached by some rows of the kernel each': {
+    images: 13,
+    side: [17, 11],
+    channels: 3,
+    outputs: 5,
+    kernel: [5, 3],
+    stride: [3, 2],
+    padding: [4, 1, 0, 2],
+    dilation: [2, 1],
+  },
   'one output': {
     images: 2,
     side: [7, 35],
