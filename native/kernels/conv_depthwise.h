@@ -1,6 +1,7 @@
 // Convolution in narrow groups, depthwise ones first: the lanes of a vector are neighbouring outputs, and
-// each lane has inputs of its own group. Rows of the image are brought into that order once, in a ring of as
-// many rows as the kernel reaches over, and then serve all taps; zeros around them stand for the padding.
+// each lane has inputs of its own group. A tile is some neighbouring points of a row, for one vector after
+// the other: what its taps see is found through pointers, those beyond the image leading to zeros, and a
+// vector of the image that is loaded serves all neighbouring taps that look at it.
 #pragma once
 
 #include "kernels/conv_end.h"
@@ -8,52 +9,63 @@
 
 namespace striate {
 
-/// One image [height, width, pixelStep], of which output k sees channels g·channels … (g + 1)·channels of its
-/// group g = ⌊k / groupOutputs⌋.
+/// Most points in a tile, and most taps that share what they see: of columns, a run has one less than both.
+constexpr int mostLanePoints = 14, mostRunTaps = 3;
+
+/// One image [height, width, pixelStep], and as many zeros as a pixel has values.
 struct LaneImage {
   const float* values;
+  const float* zeros;
   int64_t height, width, pixelStep;
-  int64_t channels, groupOutputs;
 };
 
 /// Taps along one axis: at first + t·step from a lattice point times the stride.
 struct LaneTaps {
   int64_t first, step, count, stride;
-  int64_t reach() const { return count > 0 ? (count - 1) * step + 1 : 0; }
+  int64_t runTaps() const { return step == 1 && stride == 1 ? mostRunTaps : 1; }
 };
 
-/// The part of a lattice that one call works at, and the ring for it.
-struct LaneWindow {
+/// Neighbouring taps of a row of the kernel, at a tile: taps t of the p-th point look at columns[p + t].
+struct LaneRun {
+  const float* columns[mostLanePoints + mostRunTaps - 1];
+  int64_t taps;
+  int64_t place;  ///< of its weights: [channel][tap][lane]
+};
+
+/// Where a vector of outputs finds one channel of their groups: lane i at offset + places[i] of a pixel,
+/// which has `held` values from there on.
+struct LaneInput {
+  int64_t offset;
+  int held;
+  int32_t places[16];
+};
+
+/// What both kernels look at: lattice rows of an image, by vectors of `lanes` outputs.
+struct LaneView {
+  LaneImage image;
   LaneTaps h, w;
-  int64_t rowFrom, rowTo, points;  ///< lattice rows, and the points in each
-  int64_t vectorFrom, vectorTo;    ///< of outputs
-  float* ring;                     ///< ringFloats()
+  int64_t rowFrom, rowTo, points;
+  int64_t channels, outputs;
+  int64_t vectors, lanes;
+  int64_t whole;            ///< the vectors, first of all, that may be loaded and stored whole
+  bool inOrder;             ///< the lanes of these are neighbouring channels
+  const LaneInput* inputs;  ///< [vector][channel]
+  LaneRun* runs;            ///< room for runCount()
 
-  int64_t columns() const { return w.count > 0 ? (points - 1) * w.stride + w.reach() : 0; }
-  int64_t ringFloats(int64_t channels, int64_t lanes) const {
-    return h.reach() * channels * columns() * lanes;
-  }
-};
-
-/// What the next call will touch, brought near while this one computes: `floats` from each of two places.
-struct Upcoming {
-  const float* first;
-  const float* second;
-  int64_t firstFloats, secondFloats;
+  int64_t runCount() const { return h.count * ((w.count + w.runTaps() - 1) / w.runTaps()); }
+  /// Weights of a vector's lanes: by run, channel, tap of the run.
+  int64_t weights() const { return h.count * w.count * channels; }
 };
 
 /// out(i, j, k) = Σ_taps Σ_c image(i·stride + dh, j·stride + dw, channel c of k's group)·weight(tap, c, k),
 /// ended by `end`.
 struct LaneConv {
-  LaneImage image;
-  LaneWindow window;
-  int64_t outputs;
-  const float* weights;  ///< [vector][tap row][c][tap column][lane]
+  LaneView view;
+  const float* weights;  ///< [vector][weights()][lane]
   ConvEnd end;
   float* out;
   int64_t outRow, outColumn;  ///< from one lattice point to the next
-  bool stream;                ///< past the caches: outputs are whole vectors at multiples of their size
-  Upcoming upcoming;
+  bool stream;                ///< past the caches: all vectors are whole, at multiples of their size
   template <class Vec>
   void run() const;
 };
@@ -61,13 +73,10 @@ struct LaneConv {
 /// sums(tap, c, k) += Σ_points image(point + tap, channel c of k's group)·gradient(point, k), laid out as the
 /// weights of LaneConv.
 struct LaneConvWeights {
-  LaneImage image;
-  LaneWindow window;
-  int64_t outputs;
+  LaneView view;
   const float* gradient;
   int64_t gradientRow, gradientColumn;
   float* sums;
-  Upcoming upcoming;
   template <class Vec>
   void run() const;
 };
@@ -75,332 +84,235 @@ struct LaneConvWeights {
 }  // namespace striate
 
 #ifdef STRIATE_VEC
-#include <string.h>
-
 namespace striate {
 
-/// Rows of one vector's inputs: [row mod reach][channel][column][lane].
-template <class Vec>
-class LaneRing {
- public:
-  LaneRing(const LaneImage& image, const LaneWindow& window)
-      : image_(image), window_(window), columns_(window.columns()), reach_(window.h.reach()) {
-    // The columns beyond the image are never written.
-    ::memset(window.ring, 0,
-             static_cast<size_t>(window.ringFloats(image.channels, Vec::size)) * sizeof(float));
-  }
-
-  int64_t plane() const { return columns_ * Vec::size; }
-
-  /// Turns to a vector of outputs.
-  void turnTo(int64_t vector, int64_t outputs) {
-    const int64_t output = vector * Vec::size;
-    const int64_t lanes = outputs - output < Vec::size ? outputs - output : Vec::size;
-    base_ = output / image_.groupOutputs * image_.channels;
-    for (int64_t lane = 0; lane < Vec::size; ++lane) {
-      const int64_t used = lane < lanes ? lane : lanes - 1;
-      first_[lane] = static_cast<int32_t>((output + used) / image_.groupOutputs * image_.channels - base_);
-    }
-    span_ = first_[lanes - 1] + image_.channels;
-    for (int64_t c = 0; span_ <= Vec::size && c < image_.channels; ++c)
-      for (int lane = 0; lane < Vec::size; ++lane) places_[c][lane] = first_[lane] + static_cast<int32_t>(c);
-    next_ = window_.rowFrom * window_.h.stride + window_.h.first;
-  }
-
-  /// Brings in what a lattice row looks at.
-  void advance(int64_t row) {
-    start_ = row * window_.h.stride + window_.h.first;
-    if (next_ < start_) next_ = start_;
-    for (const int64_t end = start_ + reach_; next_ < end; ++next_)
-      if (next_ >= 0 && next_ < image_.height) bring(next_);
-    slot_ = reach_ > 0 ? (start_ % reach_ + reach_) % reach_ : 0;
-  }
-
-  /// The planes of a row of taps, one a channel, at the first point's first tap; null beyond the image.
-  const float* at(int64_t tap) const {
-    const int64_t ahead = tap * window_.h.step, row = start_ + ahead;
-    if (row < 0 || row >= image_.height) return nullptr;
-    const int64_t slot = slot_ + ahead < reach_ ? slot_ + ahead : slot_ + ahead - reach_;
-    return window_.ring + slot * image_.channels * plane();
-  }
-
- private:
-  void bring(int64_t row) {
-    const int64_t left = window_.w.first;
-    const int64_t start = left > 0 ? left : 0;
-    const int64_t end = left + columns_ < image_.width ? left + columns_ : image_.width;
-    const float* from = image_.values + (row * image_.width + start) * image_.pixelStep + base_;
-    float* to = window_.ring + row % reach_ * image_.channels * plane() + (start - left) * Vec::size;
-    const int64_t step = image_.pixelStep, channels = image_.channels;
-    const int64_t there = step - base_;
-    const int held = static_cast<int>(there < Vec::size ? there : Vec::size);
-    if (channels == 1 && image_.groupOutputs == 1) {
-      if (held == Vec::size)
-        for (int64_t i = start; i < end; ++i, from += step, to += Vec::size) Vec::load(from).store(to);
-      else
-        for (int64_t i = start; i < end; ++i, from += step, to += Vec::size)
-          Vec::loadPartial(from, held).store(to);
-    } else if (span_ <= Vec::size) {
-      int64_t c = 0;
-      if constexpr (Vec::size >= 8)
-        for (; c + 8 <= channels; c += 8) spread<8>(c, end - start, held, from, to + c * plane());
-      if constexpr (Vec::size >= 4)
-        for (; c + 4 <= channels; c += 4) spread<4>(c, end - start, held, from, to + c * plane());
-      for (; c < channels; ++c) spread<1>(c, end - start, held, from, to + c * plane());
-    } else {
-      for (int64_t c = 0; c < channels; ++c, to += plane())
-        for (int64_t i = start; i < end; ++i)
-          for (int lane = 0; lane < Vec::size; ++lane)
-            to[(i - start) * Vec::size + lane] = from[(i - start) * step + first_[lane] + c];
-    }
-  }
-
-  /// Channels from..from + count of each pixel, in the order of lanes, to a plane each.
-  template <int count>
-  void spread(int64_t channel, int64_t pixels, int held, const float* from, float* to) const {
-    typename Vec::Places order[count];
-#pragma GCC unroll 8
-    for (int c = 0; c < count; ++c) order[c] = Vec::places(places_[channel + c]);
-    const int64_t step = image_.pixelStep, apart = plane();
-    for (int64_t i = 0; i < pixels; ++i, from += step, to += Vec::size) {
-      const Vec pixel = held == Vec::size ? Vec::load(from) : Vec::loadPartial(from, held);
-#pragma GCC unroll 8
-      for (int c = 0; c < count; ++c) permute(pixel, order[c]).store(to + c * apart);
-    }
-  }
-
-  const LaneImage& image_;
-  const LaneWindow& window_;
-  const int64_t columns_, reach_;
-  int64_t base_ = 0, span_ = 0, next_ = 0, slot_ = 0, start_ = 0;
-  int32_t first_[Vec::size];
-  int32_t places_[Vec::size][Vec::size];  ///< by channel, where one vector of the source holds all lanes'
-};
-
-/// Works an Upcoming off in as many steps as the call has: prefetches in bursts would stall it.
+/// Lines that tiles to come will look at, a few at each step: prefetches in bursts would stall.
 class Prefetcher {
  public:
-  Prefetcher(const Upcoming& upcoming, int64_t steps)
-      : first_(upcoming.first),
-        second_(upcoming.second),
-        firstEnd_(first_ + upcoming.firstFloats),
-        secondEnd_(second_ + upcoming.secondFloats) {
-    const int64_t most =
-        upcoming.firstFloats > upcoming.secondFloats ? upcoming.firstFloats : upcoming.secondFloats;
-    lines_ = steps > 0 ? (most / line + steps - 1) / steps : 0;
-  }
+  Prefetcher(const float* from, int64_t floats, int64_t steps)
+      : at_(from), lines_(steps > 0 ? (floats + line * steps - 1) / (line * steps) : 0) {}
   void step() {
-    for (int64_t i = 0; i < lines_; ++i, first_ += line, second_ += line) {
-      if (first_ < firstEnd_) __builtin_prefetch(first_, 0, 2);
-      if (second_ < secondEnd_) __builtin_prefetch(second_, 0, 2);
-    }
+    for (int64_t i = 0; i < lines_; ++i, at_ += line) __builtin_prefetch(at_, 0, 2);
   }
 
  private:
   static constexpr int64_t line = 16;
-  const float *first_, *second_;
-  const float *firstEnd_, *secondEnd_;
+  const float* at_;
   int64_t lines_;
 };
 
-/// Adds `taps` neighbouring taps of `pixels` points; stride 0 is one known at run time only.
-template <class Vec, int pixels, int stride, int taps>
-__attribute__((always_inline)) inline void addTaps(const float* x, int64_t step, const float* w,
-                                                   Vec (&sum)[pixels]) {
+/// How a vector is loaded: lanes that are neighbours; others; and others from what may end before a vector.
+enum class LaneOrder : uint8_t { neighbours, spread, partial };
+
+/// Calls use(point, tap, values) for each pair of a run.
+template <class Vec, LaneOrder order, int points, int taps, class Use>
+__attribute__((always_inline)) inline void alongRun(const LaneRun& run, const LaneInput& input,
+                                                    int64_t offset, const Use& use) {
+  [[maybe_unused]] typename Vec::Places places{};
+  if constexpr (order != LaneOrder::neighbours) places = Vec::places(input.places);
+#pragma GCC unroll 16
+  for (int column = 0; column < points + taps - 1; ++column) {
+    const float* x = run.columns[column] + offset;
+    Vec values = order == LaneOrder::partial ? Vec::loadPartial(x, input.held) : Vec::load(x);
+    if constexpr (order != LaneOrder::neighbours) values = permute(values, places);
+#pragma GCC unroll 3
+    for (int tap = 0; tap < taps; ++tap)
+      if (const int point = column - tap; point >= 0 && point < points) use(point, tap, values);
+  }
+}
+
+/// Adds a run's part to the sums of some points.
+template <class Vec, LaneOrder order, int points, int taps>
+__attribute__((always_inline)) inline void addRun(const LaneRun& run, const LaneInput& input, int64_t offset,
+                                                  const float* weights, Vec (&sum)[points]) {
   Vec weight[taps];
 #pragma GCC unroll 3
-  for (int t = 0; t < taps; ++t) weight[t] = Vec::load(w + t * Vec::size);
-#pragma GCC unroll 16
-  for (int p = 0; p < pixels; ++p)
+  for (int tap = 0; tap < taps; ++tap) weight[tap] = Vec::load(weights + tap * Vec::size);
+  alongRun<Vec, order, points, taps>(run, input, offset,
+                                     [&](int point, int tap, Vec x) __attribute__((always_inline)) {
+                                       sum[point] = fma(x, weight[tap], sum[point]);
+                                     });
+}
+
+/// Adds what some points' gradients make of a run to the sums of its taps.
+template <class Vec, LaneOrder order, int points, int taps>
+__attribute__((always_inline)) inline void addProducts(const LaneRun& run, const LaneInput& input,
+                                                       int64_t offset, float* sums,
+                                                       const Vec (&gradient)[points]) {
+  Vec sum[taps];
 #pragma GCC unroll 3
-    for (int t = 0; t < taps; ++t)
-      sum[p] =
-          fma(Vec::load(x + (stride ? p * stride * Vec::size : p * step) + t * Vec::size), weight[t], sum[p]);
+  for (int tap = 0; tap < taps; ++tap) sum[tap] = Vec::load(sums + tap * Vec::size);
+  alongRun<Vec, order, points, taps>(run, input, offset,
+                                     [&](int point, int tap, Vec x) __attribute__((always_inline)) {
+                                       sum[tap] = fma(x, gradient[point], sum[tap]);
+                                     });
+#pragma GCC unroll 3
+  for (int tap = 0; tap < taps; ++tap) sum[tap].store(sums + tap * Vec::size);
 }
 
-/// `pixels` neighbouring points of one vector of outputs.
-template <class Vec, int pixels, int stride>
-void laneTile(const LaneConv& conv, const LaneRing<Vec>& ring, const float* weights, int64_t column,
-              int64_t output, float* out, Prefetcher& ahead) {
-  const int64_t channels = conv.image.channels, taps = conv.window.w.count, tapStep = conv.window.w.step;
-  const int64_t step = conv.window.w.stride * Vec::size, plane = ring.plane();
-  Vec sum[pixels];
-#pragma GCC unroll 16
-  for (int p = 0; p < pixels; ++p) sum[p] = Vec::broadcast(0.0f);
-  for (int64_t row = 0; row < conv.window.h.count; ++row) {
-    const float* x = ring.at(row);
-    if (x == nullptr) {
-      weights += channels * taps * Vec::size;
-      continue;
-    }
-    x += column * step;
-    for (int64_t c = 0; c < channels; ++c, x += plane) {
-      ahead.step();
-      int64_t t = 0;
-      if (stride != 0 && tapStep == 1) {
-        for (; t + 3 <= taps; t += 3, weights += 3 * Vec::size)
-          addTaps<Vec, pixels, stride, 3>(x + t * Vec::size, step, weights, sum);
-        for (; t + 2 <= taps; t += 2, weights += 2 * Vec::size)
-          addTaps<Vec, pixels, stride, 2>(x + t * Vec::size, step, weights, sum);
-      }
-      for (; t < taps; ++t, weights += Vec::size)
-        addTaps<Vec, pixels, stride, 1>(x + t * tapStep * Vec::size, step, weights, sum);
-    }
-  }
-  const int lanes = static_cast<int>(conv.outputs - output < Vec::size ? conv.outputs - output : Vec::size);
-  const bool whole = lanes == Vec::size;
-  const auto load = [&](const float* from) {
-    return whole ? Vec::load(from) : Vec::loadPartial(from, lanes);
-  };
-  const Vec bias = conv.end.bias ? load(conv.end.bias + output) : Vec::broadcast(0.0f);
-  const float* added = conv.end.residual ? conv.end.residual + (out - conv.out) : nullptr;
-  const int64_t outColumn = conv.outColumn;
+/// Part of a row, and the vectors to compute there.
+struct LaneTile {
+  int64_t row, column;
+  int64_t runs;  ///< that look at the image
+  int64_t vectorFrom, vectorTo;
+  const float* ahead;
+  int64_t aheadFloats;
+};
+
+template <class Vec, LaneOrder order, int points>
+void laneTile(const LaneConv& conv, const LaneTile& tile) {
+  const LaneView& view = conv.view;
+  const int64_t channels = view.channels, outColumn = conv.outColumn;
   const bool relu = conv.end.relu, stream = conv.stream;
+  const float* weights = conv.weights + tile.vectorFrom * view.weights() * Vec::size;
+  Prefetcher ahead(tile.ahead, tile.aheadFloats, (tile.vectorTo - tile.vectorFrom) * tile.runs * channels);
+  for (int64_t vector = tile.vectorFrom; vector < tile.vectorTo; ++vector) {
+    const int64_t output = vector * view.lanes;
+    const int lanes =
+        static_cast<int>(view.outputs - output < view.lanes ? view.outputs - output : view.lanes);
+    Vec sum[points];
+    const auto load = [&](const float* from) {
+      return order == LaneOrder::partial ? Vec::loadPartial(from, lanes) : Vec::load(from);
+    };
+    sum[0] = conv.end.bias ? load(conv.end.bias + output) : Vec::broadcast(0.0f);
 #pragma GCC unroll 16
-  for (int p = 0; p < pixels; ++p, out += outColumn) {
-    Vec result = sum[p] + bias;
-    if (added) result = result + load(added + p * outColumn);
-    if (relu) result = max(Vec::broadcast(0.0f), result);
-    if (stream)
-      result.stream(out);
-    else
-      whole ? result.store(out) : result.storePartial(out, lanes);
+    for (int p = 1; p < points; ++p) sum[p] = sum[0];
+    for (int64_t r = 0; r < tile.runs; ++r) {
+      const LaneRun& run = view.runs[r];
+      const float* w = weights + run.place * Vec::size;
+      const LaneInput* input = view.inputs + vector * channels;
+      for (int64_t c = 0; c < channels; ++c, ++input, w += run.taps * Vec::size) {
+        ahead.step();
+        const int64_t offset = order == LaneOrder::neighbours ? output : input->offset;
+        if (run.taps == 3)
+          addRun<Vec, order, points, 3>(run, *input, offset, w, sum);
+        else if (run.taps == 2)
+          addRun<Vec, order, points, 2>(run, *input, offset, w, sum);
+        else
+          addRun<Vec, order, points, 1>(run, *input, offset, w, sum);
+      }
+    }
+    weights += view.weights() * Vec::size;
+    const int64_t place = tile.row * conv.outRow + tile.column * outColumn + output;
+    if (const float* added = conv.end.residual) {
+#pragma GCC unroll 16
+      for (int p = 0; p < points; ++p) sum[p] = sum[p] + load(added + place + p * outColumn);
+    }
+    if (relu) {
+#pragma GCC unroll 16
+      for (int p = 0; p < points; ++p) sum[p] = max(Vec::broadcast(0.0f), sum[p]);
+    }
+    float* out = conv.out + place;
+#pragma GCC unroll 16
+    for (int p = 0; p < points; ++p, out += outColumn) {
+      if constexpr (order == LaneOrder::partial)
+        sum[p].storePartial(out, lanes);
+      else if (stream)
+        sum[p].stream(out);
+      else
+        sum[p].store(out);
+    }
   }
 }
 
-/// The tile for a number of points known at run time.
-template <class Vec, int pixels, int stride, class... Arguments>
-void laneTileOf(int64_t points, Arguments&... arguments) {
-  if constexpr (pixels > 1) {
-    if (points < pixels) return laneTileOf<Vec, pixels - 1, stride>(points, arguments...);
+template <class Vec, LaneOrder order, int points>
+void laneTile(const LaneConvWeights& conv, const LaneTile& tile) {
+  const LaneView& view = conv.view;
+  const int64_t channels = view.channels, gradientColumn = conv.gradientColumn;
+  float* sums = conv.sums + tile.vectorFrom * view.weights() * Vec::size;
+  Prefetcher ahead(tile.ahead, tile.aheadFloats, (tile.vectorTo - tile.vectorFrom) * tile.runs * channels);
+  const float* from = conv.gradient + tile.row * conv.gradientRow + tile.column * gradientColumn;
+  for (int64_t vector = tile.vectorFrom; vector < tile.vectorTo; ++vector) {
+    const int64_t output = vector * view.lanes;
+    const int lanes =
+        static_cast<int>(view.outputs - output < view.lanes ? view.outputs - output : view.lanes);
+    Vec gradient[points];
+    const float* g = from + output;
+#pragma GCC unroll 16
+    for (int p = 0; p < points; ++p, g += gradientColumn) {
+      gradient[p] = order == LaneOrder::partial ? Vec::loadPartial(g, lanes) : Vec::load(g);
+      __builtin_prefetch(g + conv.gradientRow, 0, 2);
+    }
+    for (int64_t r = 0; r < tile.runs; ++r) {
+      const LaneRun& run = view.runs[r];
+      float* own = sums + run.place * Vec::size;
+      const LaneInput* input = view.inputs + vector * channels;
+      for (int64_t c = 0; c < channels; ++c, ++input, own += run.taps * Vec::size) {
+        ahead.step();
+        const int64_t offset = order == LaneOrder::neighbours ? output : input->offset;
+        if (run.taps == 3)
+          addProducts<Vec, order, points, 3>(run, *input, offset, own, gradient);
+        else if (run.taps == 2)
+          addProducts<Vec, order, points, 2>(run, *input, offset, own, gradient);
+        else
+          addProducts<Vec, order, points, 1>(run, *input, offset, own, gradient);
+      }
+    }
+    sums += view.weights() * Vec::size;
   }
-  laneTile<Vec, pixels, stride>(arguments...);
 }
+
+/// Finds what the taps look at from `points` points on; how many runs look at the image.
+template <class Vec>
+int64_t findRuns(const LaneView& view, int64_t row, int64_t column, int64_t points) {
+  const LaneImage& image = view.image;
+  const int64_t most = view.w.runTaps(), stride = view.w.stride, step = view.w.step;
+  LaneRun* run = view.runs;
+  for (int64_t h = 0; h < view.h.count; ++h) {
+    const int64_t y = row * view.h.stride + view.h.first + h * view.h.step;
+    if (y < 0 || y >= image.height) continue;
+    const float* from = image.values + y * image.width * image.pixelStep;
+    for (int64_t tap = 0; tap < view.w.count; tap += run++->taps) {
+      run->taps = view.w.count - tap < most ? view.w.count - tap : most;
+      run->place = (h * view.w.count + tap) * view.channels;
+      int64_t x = column * stride + view.w.first + tap * step;
+      for (int64_t i = 0; i < points + run->taps - 1; ++i, x += stride)
+        run->columns[i] = x >= 0 && x < image.width ? from + x * image.pixelStep : image.zeros;
+    }
+  }
+  return run - view.runs;
+}
+
+/// Computes a row from a point on: tiles of as many points as fit the registers, then of about half as many.
+template <class Vec, int points, class Conv>
+void laneRow(const Conv& conv, int64_t row, int64_t column) {
+  const LaneView& view = conv.view;
+  const int64_t share = view.h.stride * view.w.stride * view.image.pixelStep;
+  for (; column + points <= view.points; column += points) {
+    LaneTile tile{};
+    tile.row = row, tile.column = column;
+    tile.runs = findRuns<Vec>(view, row, column, points);
+    // The rows that the next row of points is the first to see.
+    tile.ahead = view.image.values +
+                 (row * view.h.stride + view.h.first + (view.h.count - 1) * view.h.step + 1) *
+                     view.image.width * view.image.pixelStep +
+                 column * share;
+    tile.aheadFloats = points * share;
+    tile.vectorTo = view.whole;
+    if (view.inOrder)
+      laneTile<Vec, LaneOrder::neighbours, points>(conv, tile);
+    else
+      laneTile<Vec, LaneOrder::spread, points>(conv, tile);
+    tile.vectorFrom = view.whole, tile.vectorTo = view.vectors;
+    tile.aheadFloats = view.whole > 0 ? 0 : tile.aheadFloats;
+    if (tile.vectorFrom < tile.vectorTo) laneTile<Vec, LaneOrder::partial, points>(conv, tile);
+  }
+  if constexpr (points > 1) laneRow<Vec, (points + 1) / 2>(conv, row, column);
+}
+
+/// With few registers, tiles are of half as many points.
+template <class Vec>
+constexpr int lanePoints = Vec::tileRows[2] >= 4 ? mostLanePoints : mostLanePoints / 2;
 
 template <class Vec>
 void LaneConv::run() const {
-  constexpr int most = Vec::tileRows[0];
-  LaneRing<Vec> ring(image, window);
-  const int64_t weightFloats = window.h.count * image.channels * window.w.count * Vec::size;
-  const int64_t tiles = (window.points + most - 1) / most;
-  Prefetcher ahead(upcoming, (window.vectorTo - window.vectorFrom) * (window.rowTo - window.rowFrom) * tiles *
-                                 window.h.count * image.channels);
-  for (int64_t vector = window.vectorFrom; vector < window.vectorTo; ++vector) {
-    const float* own = weights + vector * weightFloats;
-    const int64_t output = vector * Vec::size;
-    ring.turnTo(vector, outputs);
-    for (int64_t row = window.rowFrom; row < window.rowTo; ++row) {
-      ring.advance(row);
-      for (int64_t i = 0; i < tiles; ++i) {
-        const int64_t column = i * window.points / tiles;
-        const int64_t count = (i + 1) * window.points / tiles - column;
-        float* to = out + row * outRow + column * outColumn + output;
-        if (window.w.stride == 1)
-          laneTileOf<Vec, most, 1>(count, *this, ring, own, column, output, to, ahead);
-        else if (window.w.stride == 2)
-          laneTileOf<Vec, most, 2>(count, *this, ring, own, column, output, to, ahead);
-        else
-          laneTileOf<Vec, most, 0>(count, *this, ring, own, column, output, to, ahead);
-      }
-    }
-  }
+  for (int64_t row = view.rowFrom; row < view.rowTo; ++row) laneRow<Vec, lanePoints<Vec>>(*this, row, 0);
   if (stream) Vec::fence();
-}
-
-/// A row of gradients and the rows of the image that it meets.
-struct LaneProducts {
-  const float* x[8];
-  float* sums[8];
-  int64_t points, step, tapStep;
-  const float* gradient;
-  int64_t gradientStep;
-  int lanes;
-};
-
-/// sums[r][t] += Σ_points x[r](point + t)·gradient(point)
-template <class Vec, int rows, int taps, bool whole>
-void addProducts(const LaneProducts& p) {
-  const float* x[rows];
-  Vec sum[rows][taps];
-#pragma GCC unroll 8
-  for (int r = 0; r < rows; ++r) {
-    x[r] = p.x[r];
-#pragma GCC unroll 3
-    for (int t = 0; t < taps; ++t) sum[r][t] = Vec::load(p.sums[r] + t * Vec::size);
-  }
-  const float* gradient = p.gradient;
-  const int64_t tapStep = p.tapStep, step = p.step, end = p.points * step;
-  for (int64_t i = 0; i < end; i += step, gradient += p.gradientStep) {
-    const Vec g = whole ? Vec::load(gradient) : Vec::loadPartial(gradient, p.lanes);
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 3
-      for (int t = 0; t < taps; ++t) sum[r][t] = fma(Vec::load(x[r] + i + t * tapStep), g, sum[r][t]);
-  }
-#pragma GCC unroll 8
-  for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 3
-    for (int t = 0; t < taps; ++t) sum[r][t].store(p.sums[r] + t * Vec::size);
-}
-
-template <class Vec, int rows, int taps>
-void addProductsOf(int count, const LaneProducts& p) {
-  if constexpr (rows > 1) {
-    if (count < rows) return addProductsOf<Vec, rows - 1, taps>(count, p);
-  }
-  p.lanes == Vec::size ? addProducts<Vec, rows, taps, true>(p) : addProducts<Vec, rows, taps, false>(p);
 }
 
 template <class Vec>
 void LaneConvWeights::run() const {
-  constexpr int registers = Vec::tileRows[0] == 16 ? 24 : 12;
-  LaneRing<Vec> ring(image, window);
-  const int64_t taps = window.w.count, channels = image.channels, sumRow = taps * Vec::size;
-  Prefetcher ahead(upcoming, (window.vectorTo - window.vectorFrom) * (window.rowTo - window.rowFrom) *
-                                 window.h.count * channels);
-  LaneProducts p{};
-  p.points = window.points;
-  p.step = window.w.stride * Vec::size;
-  p.tapStep = window.w.step * Vec::size;
-  p.gradientStep = gradientColumn;
-  for (int64_t vector = window.vectorFrom; vector < window.vectorTo; ++vector) {
-    float* own = sums + vector * window.h.count * channels * sumRow;
-    const int64_t output = vector * Vec::size;
-    p.lanes = static_cast<int>(outputs - output < Vec::size ? outputs - output : Vec::size);
-    ring.turnTo(vector, outputs);
-    for (int64_t row = window.rowFrom; row < window.rowTo; ++row) {
-      ring.advance(row);
-      p.gradient = gradient + row * gradientRow + output;
-      for (int64_t tap = 0; tap < taps;) {
-        const int64_t left = taps - tap;
-        const int width = left >= 3 ? 3 : static_cast<int>(left);
-        const int atOnce = registers / width < 8 ? registers / width : 8;
-        int count = 0;
-        const auto flush = [&] {
-          if (count == 0) return;
-          if (width == 3)
-            addProductsOf<Vec, registers / 3, 3>(count, p);
-          else if (width == 2)
-            addProductsOf<Vec, registers / 2 < 8 ? registers / 2 : 8, 2>(count, p);
-          else
-            addProductsOf<Vec, 8, 1>(count, p);
-          count = 0;
-        };
-        for (int64_t h = 0; h < window.h.count; ++h) {
-          const float* x = ring.at(h);
-          if (x == nullptr) continue;
-          for (int64_t c = 0; c < channels; ++c) {
-            ahead.step();
-            p.x[count] = x + c * ring.plane() + tap * p.tapStep;
-            p.sums[count] = own + (h * channels + c) * sumRow + tap * Vec::size;
-            if (++count == atOnce) flush();
-          }
-        }
-        flush();
-        tap += width;
-      }
-    }
-  }
+  for (int64_t row = view.rowFrom; row < view.rowTo; ++row) laneRow<Vec, lanePoints<Vec>>(*this, row, 0);
 }
 
 template void LaneConv::run<STRIATE_VEC>() const;
