@@ -33,10 +33,12 @@ inline Tensor conv2d(Stream& stream, const Tensor& x, const Tensor& weight, cons
   Tensor y("conv2d", s.out(), DType::f32);
   submit(stream, "conv2d", {x, weight, bias, residual}, {y}, [=] {
     const ConvEnd end{bias ? bias.f32() : nullptr, residual ? residual.f32() : nullptr, relu};
-    const auto run = [&](auto pass) { pass(s, x.f32(), weight.f32(), end, y.f32()); };
+    const auto run = [&](auto pass) {
+      pass(s, x.f32(), weight.f32(), weight.storage->preparations(), end, y.f32());
+    };
     switch (chosen) {
       case ConvAlgorithm::depthwise:
-        return run(depthwiseForward);
+        return depthwiseForward(s, x.f32(), weight.f32(), end, y.f32());
       case ConvAlgorithm::winograd2:
         return s.kernelHeight == 5 ? run(winogradForward<2, 5>) : run(winogradForward<2, 3>);
       case ConvAlgorithm::winograd4:

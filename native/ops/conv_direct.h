@@ -12,6 +12,7 @@
 #include "kernels/stream.h"
 #include "ops/conv_shape.h"
 #include "ops/matmul.h"
+#include "ops/operation.h"
 #include "runtime/parallel.h"
 
 namespace striate {
@@ -96,6 +97,7 @@ struct Correlation {
   AxisTaps h, w;
   const float* weight;
   int64_t kernelWidth, weightTap, weightChannel, weightOutput, weightGroup;
+  Preparations* preparations;  ///< of the weights as a forward pass takes them, or null
   ConvEnd end;
   float* out;
   int64_t outImage, outRow, outColumn;
@@ -110,8 +112,14 @@ struct Correlation {
     const TapPlan plan(h, w, height, width, groups * channels, channels, bandRows);
     const int64_t depth = static_cast<int64_t>(plan.taps.size()) * channels;
     const int64_t panels = depth * roundUp(outputs, panelColumns);
-    const Block packed = Block::take(groups * panels * static_cast<int64_t>(sizeof(float)));
-    pack(packed.floats(), depth, panels);
+    const auto fill = [&](float* to) { pack(to, depth, panels); };
+    Block own;
+    const float* packed = preparations ? preparations->kept(key(), groups * panels, fill) : nullptr;
+    if (!packed) {
+      own = takeFloats(groups * panels);
+      fill(own.floats());
+      packed = own.floats();
+    }
 
     const bool past = streams(images * outImage * static_cast<int64_t>(sizeof(float))) &&
                       outputs % lineFloats == 0 && outColumn % lineFloats == 0;
@@ -135,7 +143,7 @@ struct Correlation {
         band.columns = w.points;
         band.strideHeight = h.stride;
         band.strideWidth = w.stride;
-        band.panels = packed.floats() + g * panels;
+        band.panels = packed + g * panels;
         band.outputs = outputs;
         band.out = out + image * outImage + g * outputs;
         band.end = {end.bias ? end.bias + g * outputs : nullptr,
@@ -186,11 +194,20 @@ struct Correlation {
       widened.w.kernel.push_back(tap);
     }
     widened.weight = block.floats();
+    widened.preparations = nullptr;
     widened.kernelWidth = reach;
     widened.weightTap = channels * wide, widened.weightChannel = wide, widened.weightOutput = 1;
     widened.end.bias = end.bias ? biases : nullptr;
     widened.outColumn = wide;
     widened.run();
+  }
+
+  /// Of the panels; begins with 0 where Winograd's begin with the side of a tile.
+  Preparations::Key key() const {
+    Preparations::Key key{0, groups, channels, outputs, kernelWidth, static_cast<int64_t>(h.kernel.size())};
+    key.insert(key.end(), h.kernel.begin(), h.kernel.end());
+    key.insert(key.end(), w.kernel.begin(), w.kernel.end());
+    return key;
   }
 
   int64_t tapOffset(int64_t row, int64_t column) const {
@@ -245,8 +262,8 @@ inline ConvShape asRows(const ConvShape& given) {
   return s;
 }
 
-inline void directForward(const ConvShape& given, const float* x, const float* weight, const ConvEnd& end,
-                          float* y) {
+inline void directForward(const ConvShape& given, const float* x, const float* weight,
+                          Preparations& preparations, const ConvEnd& end, float* y) {
   const ConvShape s = asRows(given);
   const WindowMoves& m = s.moves;
   Correlation c{};
@@ -258,6 +275,7 @@ inline void directForward(const ConvShape& given, const float* x, const float* w
   c.weight = weight, c.kernelWidth = s.kernelWidth;
   c.weightTap = c.channels * s.outputs, c.weightChannel = s.outputs, c.weightOutput = 1;
   c.weightGroup = c.outputs;
+  c.preparations = &preparations;
   c.end = end;
   c.out = y;
   c.outColumn = s.outputs, c.outRow = s.outWidth * c.outColumn, c.outImage = s.outHeight * c.outRow;

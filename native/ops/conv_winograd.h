@@ -58,6 +58,7 @@ struct WinogradCorrelation {
   int64_t images, height, width, channels, top, left;
   int64_t outHeight, outWidth, outputs;
   const float* weight;
+  Preparations* preparations;  ///< of the weights as a forward pass takes them, or null
   ConvEnd end;
   float* out;
 
@@ -121,22 +122,38 @@ struct WinogradCorrelation {
                                   std::min(panelColumns, outputs - column), end, stream, out});
   }
 
-  void runBlocks(const float* zeros) const {
-    const int64_t weightPlane = channels * wide();
-    const Block weights = takeFloats(planes * weightPlane);
+  /// All planes of the weights, in panels.
+  void transformWeights(float* to) const {
     constexpr int64_t depthAtOnce = 16;
     const int64_t depths = (channels + depthAtOnce - 1) / depthAtOnce;
     parallelFor(depths * (wide() / panelColumns), [&](int64_t piece) {
       const int64_t block = piece / depths, depth = piece % depths * depthAtOnce;
       transformWeight(block, 0, n, depth, std::min(channels, depth + depthAtOnce),
-                      weights.floats() + block * panelColumns * channels, weightPlane);
+                      to + block * panelColumns * channels, channels * wide());
     });
+  }
+
+  /// Those that are kept, or null.
+  const float* keptWeights() const {
+    if (!preparations) return nullptr;
+    return preparations->kept({m, r, channels, outputs}, planes * channels * wide(),
+                              [this](float* to) { transformWeights(to); });
+  }
+
+  void runBlocks(const float* zeros) const {
+    Block own;
+    const float* weights = keptWeights();
+    if (!weights) {
+      own = takeFloats(planes * channels * wide());
+      transformWeights(own.floats());
+      weights = own.floats();
+    }
     const int64_t atOnce = winogradBlock<m, r>(channels + panelColumns);
     parallelWithScratch((tileCount() + atOnce - 1) / atOnce, planes * atOnce * (channels + panelColumns),
                         [&](int64_t piece, float* scratch) {
                           const int64_t from = piece * atOnce, count = std::min(atOnce, tileCount() - from);
                           transformInput(zeros, from, count, scratch, count * channels);
-                          multiplyBlock(from, count, scratch, weights.floats());
+                          multiplyBlock(from, count, scratch, weights);
                         });
   }
 
@@ -161,35 +178,39 @@ struct WinogradCorrelation {
   void runSharing(const float* zeros) const {
     const int64_t chunk = winogradChunkOf(tileCount()), blocks = wide() / panelColumns;
     const Block input = takeFloats(planes * chunk * channels);
-    const int64_t panelFloats = n * channels * panelColumns;
+    const float* kept = keptWeights();
+    const int64_t panel = channels * panelColumns;
+    const int64_t panelFloats = kept ? 0 : n * panel;
     for (int64_t first = 0; first < tileCount(); first += chunk) {
       const int64_t count = std::min(chunk, tileCount() - first), inputPlane = count * channels;
       constexpr int64_t tilesAtOnce = 6;
       parallelRanges(count, tilesAtOnce, [&](int64_t from, int64_t to) {
         transformInput(zeros, first + from, to - from, input.floats() + from * channels, inputPlane);
       });
-      parallelWithScratch(blocks, panelFloats + planes * count * panelColumns,
-                          [&](int64_t block, float* scratch) {
-                            float* products = scratch + panelFloats;
-                            for (int64_t row = 0; row < n; ++row) {
-                              transformWeight(block, row, 1, 0, channels, scratch, channels * panelColumns);
-                              for (int64_t p = row * n; p < (row + 1) * n; ++p)
-                                multiplyPlane(block, input.floats() + p * inputPlane, count,
-                                              scratch + (p - row * n) * channels * panelColumns,
-                                              products + p * count * panelColumns,
-                                              input.floats() + (p + 1) % planes * inputPlane, inputPlane);
-                            }
-                            transformOutput(block, products, count * panelColumns, first, count);
-                          });
+      parallelWithScratch(
+          blocks, panelFloats + planes * count * panelColumns, [&](int64_t block, float* scratch) {
+            float* products = scratch + panelFloats;
+            for (int64_t p = 0; p < planes; ++p) {
+              if (!kept && p % n == 0) transformWeight(block, p / n, 1, 0, channels, scratch, panel);
+              const float* own =
+                  kept ? kept + p * channels * wide() + block * panel : scratch + p % n * panel;
+              const float* next = input.floats() + (p + 1) % planes * inputPlane;
+              multiplyPlane(block, input.floats() + p * inputPlane, count, own,
+                            products + p * count * panelColumns, kept ? own + channels * wide() : next,
+                            kept ? panel : inputPlane);
+            }
+            transformOutput(block, products, count * panelColumns, first, count);
+          });
     }
   }
 };
 
 template <int m, int r>
-void winogradForward(const ConvShape& s, const float* x, const float* weight, const ConvEnd& end, float* y) {
-  WinogradCorrelation<m, r>{
-      x,          s.images,  s.height, s.width, s.channels, s.moves.top, s.moves.left, s.outHeight,
-      s.outWidth, s.outputs, weight,   end,     y}
+void winogradForward(const ConvShape& s, const float* x, const float* weight, Preparations& preparations,
+                     const ConvEnd& end, float* y) {
+  WinogradCorrelation<m, r>{x,           s.images,      s.height,    s.width,    s.channels,
+                            s.moves.top, s.moves.left,  s.outHeight, s.outWidth, s.outputs,
+                            weight,      &preparations, end,         y}
       .run();
 }
 
@@ -221,6 +242,7 @@ void winogradByInput(const ConvShape& s, const float* gradient, const float* wei
                             s.width,
                             s.channels,
                             turned.floats(),
+                            nullptr,
                             end,
                             dx}
       .run();

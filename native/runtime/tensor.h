@@ -7,6 +7,7 @@
 #include <string>
 
 #include "runtime/pool.h"
+#include "runtime/prepared.h"
 #include "runtime/shape.h"
 
 namespace striate {
@@ -47,6 +48,8 @@ class Storage {
     block_ = std::move(other.block_);
     data_ = other.data_;
   }
+  /// For the compute thread.
+  Preparations& preparations() { return preparations_; }
   void succeed() { state_.store(State::ready, std::memory_order_release); }
   void fail(std::string error) {
     block_ = Block();
@@ -65,6 +68,7 @@ class Storage {
   const int64_t bytes_;
   Block block_;
   void* data_ = nullptr;
+  Preparations preparations_;
   std::string error_;
   std::atomic<State> state_{State::pending};
 };
