@@ -50,7 +50,7 @@ struct TakeMean {
       const float* p = row;
       for (int64_t j = 0; j < columns; ++j, p += w.columnStep) sum = sum + loadLanes<Vec, partial>(p, lanes);
     }
-    storeLanes<Vec, partial>(y + c, sum / count, lanes);
+    storeLanes<Vec, partial>(y + (w.result + c), sum / count, lanes);
   }
 };
 
@@ -95,13 +95,11 @@ void AvgPool::run() const {
                 channels = windows.channels;
   const int64_t imageSize = windows.vertical.input * windows.horizontal.input * channels;
   forBands<Vec>(firstRow, rows, height, [&](int64_t image, int64_t low, int64_t high) {
-    WindowWalk<Vec> walk(windows, low);
-    for (float* out = y + (image * height + low) * width * channels; walk.row() < high;
-         walk.next(), out += channels)
-      treat<Vec>(walk.window(), channels,
-                 TakeMean<Vec>{
-                     x + image * imageSize, out,
-                     Vec::broadcast(countedPlaces<Vec>(windows, walk.row(), walk.column(), countPadding))});
+    treatRows<Vec>(windows, low, high, [&](int64_t row, int64_t column) {
+      const float count = countedPlaces<Vec>(windows, row, column, countPadding);
+      return TakeMean<Vec>{x + image * imageSize, y + image * height * width * channels,
+                           Vec::broadcast(count)};
+    });
   });
 }
 

@@ -97,8 +97,8 @@ struct TakeLargest {
     const bool whole = square && w.width == square && w.place == 0;
     if (!whole || !among<square, partial>(w, c, lanes, best, place))
       amongAny<partial>(w, c, lanes, best, place);
-    storeLanes<Vec, partial>(y + c, best, lanes, stream);
-    if constexpr (wantsPlaces) storePlaces<Vec, partial>(indices + c, place, lanes);
+    storeLanes<Vec, partial>(y + (w.result + c), best, lanes, stream);
+    if constexpr (wantsPlaces) storePlaces<Vec, partial>(indices + (w.result + c), place, lanes);
   }
 
   /// The largest of the places of a whole square window; false where one of them may be no number.
@@ -187,12 +187,10 @@ void MaxPool<Index>::run() const {
   const bool past = stream && channels % Vec::size == 0 && aligned<Vec>(y);
   const auto take = [&](auto wantsPlaces) {
     forBands<Vec>(firstRow, rows, height, [&](int64_t image, int64_t low, int64_t high) {
-      const float* in = x + image * imageSize;
-      int64_t out = (image * height + low) * width * channels;
-      for (WindowWalk<Vec> walk(windows, low); walk.row() < high; walk.next(), out += channels)
-        treat<Vec>(walk.window(), channels,
-                   TakeLargest<Vec, Index, wantsPlaces.value>{
-                       in, y + out, wantsPlaces.value ? indices + out : nullptr, past});
+      const int64_t out = image * height * width * channels;
+      const TakeLargest<Vec, Index, wantsPlaces.value> action{
+          x + image * imageSize, y + out, wantsPlaces.value ? indices + out : nullptr, past};
+      treatRows<Vec>(windows, low, high, [&](int64_t, int64_t) { return action; });
     });
   };
   if (indices)

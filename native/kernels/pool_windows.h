@@ -34,6 +34,8 @@ struct Window {
   int64_t offset, rowStep, columnStep;
   /// The number of its first place in the whole window, which is this wide.
   int64_t place, width;
+  /// Where its results begin.
+  int64_t result;
 };
 
 /// The places [from, to) of a window along one axis that lie in the image, where place 0 lies at `start`.
@@ -51,21 +53,34 @@ struct Places {
   }
 };
 
-/// Goes through the windows of an image, row by row.
+/// Goes through the windows of an image, row by row; its results begin at 0.
 template <class Vec>
 class WindowWalk {
  public:
   WindowWalk(const PoolWindows& windows, int64_t firstRow)
       : windows_(windows), row_(firstRow), ys_(windows.vertical, firstRow) {
-    columnStep_ = windows.horizontal.dilation * windows.channels;
-    rowStep_ = windows.vertical.dilation * windows.horizontal.input * windows.channels;
+    const PoolAxis& axis = windows.horizontal;
+    columnStep_ = axis.dilation * windows.channels;
+    rowStep_ = windows.vertical.dilation * axis.input * windows.channels;
+    const int64_t spare = axis.input + axis.before - axis.dilation * (axis.kernel - 1) - 1;
+    firstWhole_ = (axis.before + axis.stride - 1) / axis.stride;
+    endWhole_ = spare < 0 ? 0 : spare / axis.stride + 1;
+    if (endWhole_ > axis.output) endWhole_ = axis.output;
   }
 
   int64_t row() const { return row_; }
   int64_t column() const { return column_; }
 
-  void next() {
-    if (++column_ < windows_.horizontal.output) return;
+  /// How many windows from here on, in this row, lie in the image as a whole.
+  int64_t wholeOnes() const {
+    if (ys_.to - ys_.from < windows_.vertical.kernel || column_ < firstWhole_) return 0;
+    return endWhole_ > column_ ? endWhole_ - column_ : 0;
+  }
+
+  /// To the window that comes after so many, in this row or first in the next.
+  void advance(int64_t windows) {
+    column_ += windows;
+    if (column_ < windows_.horizontal.output) return;
     column_ = 0;
     ys_ = Places<Vec>(windows_.vertical, ++row_);
   }
@@ -80,12 +95,14 @@ class WindowWalk {
             rowStep_,
             columnStep_,
             ys_.from * horizontal.kernel + xs.from,
-            horizontal.kernel};
+            horizontal.kernel,
+            (row_ * horizontal.output + column_) * windows_.channels};
   }
 
  private:
   const PoolWindows& windows_;
   int64_t row_, column_ = 0, rowStep_, columnStep_;
+  int64_t firstWhole_, endWhole_;  // columns
   Places<Vec> ys_;
 };
 
@@ -271,26 +288,73 @@ void storeLanes(float* p, Vec v, int lanes, bool stream) {
     storeLanes<Vec, partial>(p, v, lanes);
 }
 
+// Channels that are no whole vectors end in part of one. Where those of the next window come after them, they
+// *spill*: a whole vector is read and written, and what was too much is written again.
+
 // What is done with a window: at<square, partial>() treats `lanes` channels from c on. `square` is the
 // window's size where it is a usual one, else 0. These are structs of plain values rather than closures: GCC
 // inlines them.
 
+/// Does it for `count` windows that lie `step` elements apart.
 template <class Vec, int square, class Action>
-void forChannels(const Window<Vec>& w, int64_t n, const Action& action) {
-  int64_t c = 0;
-  for (; c + Vec::size <= n; c += Vec::size) action.template at<square, false>(w, c, Vec::size);
-  if (c < n) action.template at<square, true>(w, c, static_cast<int>(n - c));
+void forWindows(Window<Vec> w, int64_t count, int64_t step, int64_t channels, bool spills,
+                const Action& action) {
+  const int64_t wholeTo = spills ? channels : channels - (Vec::size - 1);
+  for (int64_t i = 0; i < count; ++i, w.offset += step, w.result += channels) {
+    int64_t c = 0;
+    for (; c < wholeTo; c += Vec::size) action.template at<square, false>(w, c, Vec::size);
+    if (c < channels) action.template at<square, true>(w, c, static_cast<int>(channels - c));
+  }
 }
 
-/// Does it for n channels of a window.
+/// Does it for windows that are alike.
 template <class Vec, class Action>
-void treat(const Window<Vec>& w, int64_t n, const Action& action) {
+void treat(const Window<Vec>& w, int64_t count, int64_t step, int64_t channels, bool spills,
+           const Action& action) {
   if (w.rows == 2 && w.columns == 2)
-    forChannels<Vec, 2>(w, n, action);
+    forWindows<Vec, 2>(w, count, step, channels, spills, action);
   else if (w.rows == 3 && w.columns == 3)
-    forChannels<Vec, 3>(w, n, action);
+    forWindows<Vec, 3>(w, count, step, channels, spills, action);
   else
-    forChannels<Vec, 0>(w, n, action);
+    forWindows<Vec, 0>(w, count, step, channels, spills, action);
+}
+
+/// How many of `count` windows, `step` elements apart, may spill, where the image has so many elements.
+template <class Vec>
+int64_t spilling(const Window<Vec>& w, int64_t count, int64_t step, int64_t channels, int64_t imageSize,
+                 int64_t resultsEnd) {
+  const int64_t end = channels + Vec::size;
+  const int64_t last = w.offset + (w.rows - 1) * w.rowStep + (w.columns - 1) * w.columnStep + end;
+  if (last > imageSize || w.result + end > resultsEnd) return 0;
+  const int64_t byInput = (imageSize - last) / step + 1,
+                byResult = (resultsEnd - w.result - end) / channels + 1;
+  const int64_t most = byInput < byResult ? byInput : byResult;
+  return count < most ? count : most;
+}
+
+/// Does it for the windows of rows [low, high) of an image: whole ones in one go as far as they lie side by
+/// side.
+template <class Vec, class ActionFor>
+void treatRows(const PoolWindows& windows, int64_t low, int64_t high, const ActionFor& actionFor) {
+  const PoolAxis& axis = windows.horizontal;
+  // Where the stride is longer than the image, there are no two whole ones.
+  const int64_t channels = windows.channels,
+                step = (axis.stride < axis.input ? axis.stride : axis.input) * channels;
+  const int64_t imageSize = windows.vertical.input * axis.input * channels;
+  const int64_t resultsEnd = high * windows.horizontal.output * channels;
+  for (WindowWalk<Vec> walk(windows, low); walk.row() < high;) {
+    const Window<Vec> w = walk.window();
+    int64_t count = walk.wholeOnes();
+    if (count == 0) count = 1;
+    bool spills = false;
+    if (channels % Vec::size != 0) {
+      const int64_t most = spilling(w, count, step, channels, imageSize, resultsEnd);
+      spills = most > 0;
+      if (spills) count = most;
+    }
+    treat<Vec>(w, count, step, channels, spills, actionFor(walk.row(), walk.column()));
+    walk.advance(count);
+  }
 }
 
 /// The gradient of n channels of an input, which `terms` gives: at<count, partial>(list, c, lanes) is the sum
