@@ -257,7 +257,8 @@ export interface Binding {
   adaptiveMaxPool2d(input: Handle, outputSize: readonly number[]): [output: Handle, places: Handle];
   adaptiveMaxPool2dBackward(gradient: Handle, places: Handle, inputShape: readonly number[]): Handle;
 
-  // norm.cc; statistics is what batchNormBackward is to be given
+  // norm.cc; statistics is what batchNormBackward is to be given, and the mask, which is asked for with relu and a
+  // residual where there will be one
   /** Normalizes by the batch's statistics and moves the running ones, where given, in place. */
   batchNorm(
     input: Handle,
@@ -269,7 +270,8 @@ export interface Binding {
     momentum: number,
     eps: number,
     relu: boolean,
-  ): [output: Handle, statistics: Handle];
+    mask: boolean,
+  ): [output: Handle, statistics: Handle, mask: Handle | null];
   /** Normalizes by the given statistics. */
   batchNormInference(
     input: Handle,
@@ -280,21 +282,23 @@ export interface Binding {
     residual: Handle | null,
     eps: number,
     relu: boolean,
-  ): [output: Handle, statistics: Handle];
+    mask: boolean,
+  ): [output: Handle, statistics: Handle, mask: Handle | null];
   /**
-   * The gradients of batchNorm, or where not `ofBatch` of batchNormInference. Wants the output where there were relu
-   * and a residual, and then gives the gradient by that as `gated`, else null.
+   * The gradients of batchNorm, or where not `ofBatch` of batchNormInference, from one gradient by the output or two to
+   * be added, whose handles it disposes: results go where they are. Wants the mask where there were relu and a residual.
+   * `counted` is the gradient by the residual; null where that is the one given, and without a mask.
    */
   batchNormBackward(
-    gradient: Handle,
+    gradients: readonly Handle[],
     input: Handle,
     weight: Handle | null,
     bias: Handle | null,
     statistics: Handle,
-    output: Handle | null,
+    mask: Handle | null,
     relu: boolean,
     ofBatch: boolean,
-  ): [byInput: Handle, byWeight: Handle, byBias: Handle, gated: Handle | null];
+  ): [byInput: Handle, byWeight: Handle, byBias: Handle, counted: Handle | null];
 
   // local_response.cc
   localResponseNorm(input: Handle, size: number, alpha: number, beta: number, k: number): Handle;

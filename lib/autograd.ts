@@ -3,12 +3,14 @@ import { defineMethods, refuseAsync, requireLive, scope, Tensor, type DType } fr
 
 /**
  * The derivative of an operation: the gradient by its result and what it saved, to the gradients by its inputs (null
- * where there is none). `needs[i]` tells whether the i-th is asked for.
+ * where there is none). `needs[i]` tells whether the i-th is asked for. An operation recorded with `addsGradients` may be
+ * given a further gradient, which is to be added to the first.
  */
 export type Derivative<Saved extends readonly Input[]> = (
   gradient: Tensor,
   saved: Saved,
   needs: readonly boolean[],
+  further?: Tensor,
 ) => (Tensor | null)[];
 
 type Input = Tensor<DType>;
@@ -38,6 +40,8 @@ export function noGrad<T>(work: () => T): T {
 /** One recorded operation. Saved tensors are handles of its own, so that users may dispose theirs at any time. */
 export class Node {
   readonly operation: string;
+  /** Whether the derivative adds two gradients in a pass that it makes anyway. */
+  readonly addsGradients: boolean;
   edges: readonly Edge[];
   #derivative: Derivative<readonly Input[]> | null;
   #saved: { tensor: Input; changes: number }[];
@@ -50,8 +54,10 @@ export class Node {
     inputs: readonly Input[],
     saved: readonly Input[],
     derivative: Derivative<readonly Input[]>,
+    { addsGradients = false }: RecordOptions,
   ) {
     this.operation = operation;
+    this.addsGradients = addsGradients;
     this.#derivative = derivative;
     this.edges = inputs.map((input) => {
       if (!input.requiresGrad) return null;
@@ -64,11 +70,11 @@ export class Node {
     }));
   }
 
-  /** The gradients by the inputs, from the one by the result. */
-  differentiate(gradient: Tensor): (Tensor | null)[] {
+  /** The gradients by the inputs, from the one by the result, or two to be added. */
+  differentiate(gradient: Tensor, further?: Tensor): (Tensor | null)[] {
     const saved = this.#restored();
     const needs = this.edges.map((edge) => edge !== null);
-    return scope(() => this.#derivative?.(gradient, saved, needs) ?? []);
+    return scope(() => this.#derivative?.(gradient, saved, needs, further) ?? []);
   }
 
   #restored(): Input[] {
@@ -117,6 +123,16 @@ export class Node {
   }
 }
 
+/** Whether record() records an operation of these inputs. */
+export function recording(inputs: readonly Input[]): boolean {
+  return enabled && inputs.some((input) => input.requiresGrad);
+}
+
+export interface RecordOptions {
+  /** Whether the derivative is to be given two gradients by the result where there are more than one; see Derivative. */
+  addsGradients?: boolean;
+}
+
 /**
  * Records that `output` came from `inputs`, where one of them wants a gradient; `saved` is what the derivative is given.
  * Returns `output`.
@@ -127,9 +143,10 @@ export function record<T extends Input, const Saved extends readonly Input[]>(
   inputs: readonly Input[],
   saved: Saved,
   derivative: Derivative<Saved>,
+  options: RecordOptions = {},
 ): T {
-  if (enabled && inputs.some((input) => input.requiresGrad)) {
-    output.node = new Node(operation, inputs, saved, derivative as Derivative<readonly Input[]>);
+  if (recording(inputs)) {
+    output.node = new Node(operation, inputs, saved, derivative as Derivative<readonly Input[]>, options);
     output.requiresGrad = true;
   }
   return output;
@@ -252,13 +269,15 @@ function propagate(
         const waiting = pending.get(node);
         pending.delete(node);
         if (waiting) {
-          const incoming = sumOf(waiting);
+          const [incoming, further] =
+            node.addsGradients && !watched.has(node) ? inTwo(waiting) : [sumOf(waiting)];
           if (watched.has(node)) sink(node, incoming.detach());
-          for (const [edge, g] of inputGradients(node, incoming)) {
+          for (const [edge, g] of inputGradients(node, incoming, further)) {
             if (edge instanceof Node) pending.set(edge, together(pending.get(edge) ?? [], g));
             else sink(edge, g);
           }
           incoming.dispose();
+          further?.dispose();
         }
         if (!options.retainGraph) node.free();
       }
@@ -271,6 +290,11 @@ function propagate(
 /** The gradients that wait for their sum, and one more. */
 function together(waiting: readonly Tensor[], g: Tensor): Tensor[] {
   return waiting.length < mostWaiting ? [...waiting, g] : [sumOf([...waiting, g])];
+}
+
+/** The sum of gradients, as one or as two that are yet to be added. */
+function inTwo([first, ...rest]: readonly Tensor[]): [first: Tensor, further?: Tensor] {
+  return rest.length > 0 ? [first!, sumOf(rest)] : [first!];
 }
 
 function seedOf(caller: string, output: Tensor, gradient: Tensor | undefined): Tensor {
@@ -293,8 +317,8 @@ function seedOf(caller: string, output: Tensor, gradient: Tensor | undefined): T
 }
 
 /** The gradients of a node's inputs, each under a handle of its own. */
-function inputGradients(node: Node, gradient: Tensor): [Node | Tensor, Tensor][] {
-  const given = node.differentiate(gradient);
+function inputGradients(node: Node, gradient: Tensor, further?: Tensor): [Node | Tensor, Tensor][] {
+  const given = node.differentiate(gradient, further);
   const own: [Node | Tensor, Tensor][] = [];
   node.edges.forEach((edge, i) => {
     const g = given[i];

@@ -1,6 +1,6 @@
-import { record } from '../autograd.js';
+import { record, recording, type Derivative } from '../autograd.js';
 import { native } from '../native.js';
-import { handleOf, handleOrNull, Tensor } from '../tensor.js';
+import { handleOf, handleOrNull, Tensor, type DType } from '../tensor.js';
 
 export interface BatchNormOptions {
   /** A factor for each channel, [C]. Default: 1. */
@@ -38,48 +38,51 @@ export interface BatchNormOptions {
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   const { weight, bias, runningMean, runningVar, residual } = options;
   const { training = false, momentum = 0.1, eps = 1e-5, relu = false } = options;
+  const inputs = [x, weight, bias, residual].filter((input) => input != null);
+  // What relu let through is computed again from x for the backward pass, but where a residual took part.
+  const masked = relu && residual != null && recording(inputs);
   const affine = [handleOrNull(weight), handleOrNull(bias)] as const;
+  const last = [eps, relu, masked] as const;
   let handles;
   if (training) {
     const running = [handleOrNull(runningMean), handleOrNull(runningVar)] as const;
-    const rest = [handleOrNull(residual), momentum, eps, relu] as const;
-    handles = native.batchNorm(handleOf(x), ...affine, ...running, ...rest);
+    handles = native.batchNorm(handleOf(x), ...affine, ...running, handleOrNull(residual), momentum, ...last);
     if (runningMean) runningMean.versions.changes++;
     if (runningVar) runningVar.versions.changes++;
   } else if (runningMean && runningVar) {
     const running = [handleOf(runningMean), handleOf(runningVar)] as const;
-    const rest = [handleOrNull(residual), eps, relu] as const;
-    handles = native.batchNormInference(handleOf(x), ...affine, ...running, ...rest);
+    handles = native.batchNormInference(handleOf(x), ...affine, ...running, handleOrNull(residual), ...last);
   } else {
     throw new TypeError('batchNorm: wants runningMean and runningVar, but in training');
   }
   const y = new Tensor(handles[0], 'f32');
   const statistics = new Tensor(handles[1], 'f32');
-  const inputs = [x, weight, bias, residual].filter((input) => input != null);
-  // What relu let through is told by y where a residual took part, otherwise by x.
-  const gatedByOutput = relu && residual != null;
-  const saved = gatedByOutput ? [x, statistics, y] : [x, statistics];
-  const parameters = [weight, bias].filter((parameter) => parameter != null);
-  record('batchNorm', y, inputs, [...saved, ...parameters], (g, [input, made, ...rest]) => {
-    const output = gatedByOutput ? rest.shift() : undefined;
+  const mask = handles[2] === null ? null : new Tensor(handles[2], 'u8');
+  const saved = [x, statistics, mask, weight, bias].filter((tensor) => tensor != null);
+  const derivative: Derivative<Tensor<DType>[]> = (g, [input, made, ...rest], _, further) => {
+    const letThrough = mask ? rest.shift() : undefined;
     const w = weight ? rest.shift() : undefined;
     const [b] = rest;
-    const [byInput, byWeight, byBias, gated] = native.batchNormBackward(
-      g.handle,
+    const incoming = further ? [g, further] : [g];
+    // Without relu, one gradient is that by the residual too.
+    const shared = residual && !mask && !further;
+    const [byInput, byWeight, byBias, counted] = native.batchNormBackward(
+      incoming.map((gradient) => (shared ? gradient.detach() : gradient).giveUp()),
       input!.handle,
       w?.handle ?? null,
       b?.handle ?? null,
       made!.handle,
-      output?.handle ?? null,
+      letThrough?.handle ?? null,
       relu,
       training,
     );
+    const byResidual = counted === null ? g : new Tensor(counted, 'f32');
     const all = [byInput, byWeight, byBias].map((handle) => new Tensor(handle, 'f32'));
     const wanted = [true, weight != null, bias != null];
-    const gradients = all.filter((_, i) => wanted[i]);
-    if (residual) gradients.push(gated === null ? g : new Tensor(gated, 'f32'));
-    return gradients;
-  });
+    return [...all.filter((_, i) => wanted[i]), ...(residual ? [byResidual] : [])];
+  };
+  record('batchNorm', y, inputs, saved, derivative, { addsGradients: true });
   statistics.dispose();
+  mask?.dispose();
   return y;
 }

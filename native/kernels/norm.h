@@ -1,8 +1,4 @@
 // Batch normalization over all axes but the last.
-//
-// Memory is gone through in chunks of `period` elements: a whole number of pixels, and of vectors where
-// channels are few, so that 6 channels fill vectors as well as 64 do. What belongs to a channel lies repeated
-// over the period.
 #pragma once
 
 #include "kernels/kernel.h"
@@ -63,56 +59,15 @@ struct NormPrepare {
   void run() const;
 };
 
-/// y = (x − mean)·scale + shift + residual, which may be null, and max(0, ·) of that with relu.
+/// y = (x − mean)·scale + shift + residual, which may be null, and max(0, ·) of that with relu. With a mask,
+/// which wants both, notes where y is positive: Vec::maskBytes for each vector.
 struct Normalize {
   NormCoefficients coefficients;
   const float *x, *residual;
   float* y;
+  uint8_t* mask;
   int64_t n, period;
   bool relu, stream;
-  template <class Vec>
-  void run() const;
-};
-
-/// How relu let gradients through: not at all asked for, where the output is positive computed again from x,
-/// or where the output given is positive.
-enum class NormGate : uint8_t { none, again, output };
-
-/// Sums over the rows of a piece: [2, period] with Σdy and Σdy·(x − mean), where dy counts as the gate says.
-/// With an output given, writes what counts of dy to `gated`.
-struct NormGradientSums {
-  NormCoefficients coefficients;
-  const float *dy, *x, *y;
-  float *gated, *sums;
-  int64_t n, period;
-  NormGate gate;
-  bool stream;
-  template <class Vec>
-  void run() const;
-};
-
-/// The gradients by weight and bias of channels [from, to) from the sums of all pieces, and the coefficients
-/// of dx = scale·dy + slope·(x − mean) + offset, repeated over the period.
-struct NormGradientMerge {
-  const float* sums;
-  int64_t pieces, elements, channels, period;
-  NormStatistics statistics;
-  NormCoefficients coefficients;
-  float *byWeight, *byBias, *slope, *offset;
-  int64_t from, to;
-  template <class Vec>
-  void run() const;
-};
-
-/// dx = scale·dy + slope·(x − mean) + offset; scale·dy where the statistics were not the batch's. With relu,
-/// dy counts where the output is positive, which is computed again.
-struct NormGradient {
-  NormCoefficients coefficients;
-  const float *slope, *offset;
-  const float *dy, *x;
-  float* dx;
-  int64_t n, period;
-  bool relu, ofBatch, stream;
   template <class Vec>
   void run() const;
 };
@@ -122,58 +77,9 @@ struct NormGradient {
 #ifdef STRIATE_VEC
 #include <math.h>
 
-#include "kernels/math.h"
-#include "kernels/stream.h"
+#include "kernels/norm_periods.h"
 
 namespace striate {
-
-/// Calls body(i, j, load, store) for vectors of [0, n), where j is the place of i in its period.
-template <class Vec, class Body>
-void forPeriods(int64_t n, int64_t period, const Body& body) {
-  for (int64_t start = 0; start < n; start += period) {
-    const int64_t rest = n - start;
-    forVectors<Vec>(rest < period ? rest : period,
-                    [&](int64_t j, auto load, auto store) { body(start + j, j, load, store); });
-  }
-}
-
-/// The same for a pass that writes from y on; see writeVectors.
-template <class Vec, class Body>
-void writePeriods(const float* y, int64_t n, int64_t period, bool stream, const Body& body) {
-  const bool past = stream && period % Vec::size == 0;
-  for (int64_t start = 0; start < n; start += period) {
-    const int64_t rest = n - start;
-    writeVectors<Vec>(y + start, rest < period ? rest : period, past,
-                      [&](int64_t j, auto load, auto store) { body(start + j, j, load, store); });
-  }
-  if (past) Vec::fence();
-}
-
-/// Calls body(sums, i, j, load, store) for vectors of [0, n), and adds up into [count, period] what it adds
-/// to `sums`, count vectors: four periods at a time, so that sums go through memory less often and errors
-/// grow more slowly.
-template <class Vec, int count, class Body>
-void sumPeriods(int64_t n, int64_t period, float* totals, const Body& body) {
-  const auto add = [&](int64_t j, auto load, auto store, const auto& terms) {
-    Vec sums[count];
-    for (int k = 0; k < count; ++k) sums[k] = Vec::broadcast(0.0f);
-    terms(sums);
-    for (int k = 0; k < count; ++k) {
-      float* total = totals + k * period + j;
-      store(total, load(total) + sums[k]);
-    }
-  };
-  int64_t start = 0;
-  for (; start + 4 * period <= n; start += 4 * period)
-    forVectors<Vec>(period, [&](int64_t j, auto load, auto store) {
-      add(j, load, store, [&](Vec* sums) {
-        for (int row = 0; row < 4; ++row) body(sums, start + row * period + j, j, load, store);
-      });
-    });
-  forPeriods<Vec>(n - start, period, [&](int64_t i, int64_t j, auto load, auto store) {
-    add(j, load, store, [&](Vec* sums) { body(sums, start + i, j, load, store); });
-  });
-}
 
 template <class Vec>
 void NormMoments::run() const {
@@ -183,11 +89,11 @@ void NormMoments::run() const {
   // about)² is at most n/k times Σ(x − mean)², since those k rows are as far from the mean.
   const int64_t whole = n / period, first = whole < 16 ? 1 : whole / 16;
   sumPeriods<Vec, 1>(n < first * period ? n : first * period, period, about,
-                     [&](Vec* sum, int64_t i, int64_t, auto load, auto) { sum[0] = sum[0] + load(x + i); });
+                     [&](Vec* sum, NormPlace at, auto load, auto) { sum[0] = sum[0] + load(x + at.i); });
   const float share = 1.0f / static_cast<float>(first);
   for (int64_t j = 0; j < period; ++j) about[j] *= share;
-  sumPeriods<Vec, 2>(n, period, moments, [&](Vec* sum, int64_t i, int64_t j, auto load, auto) {
-    const Vec d = load(x + i) - load(about + j);
+  sumPeriods<Vec, 2>(n, period, moments, [&](Vec* sum, NormPlace at, auto load, auto) {
+    const Vec d = load(x + at.i) - load(about + at.j);
     sum[0] = sum[0] + d;
     sum[1] = fma(d, d, sum[1]);
   });
@@ -278,123 +184,27 @@ Vec normalized(const NormCoefficients& coefficients, Vec centred, int64_t j, Loa
 template <class Vec>
 void Normalize::run() const {
   const auto map = [this](const auto& f) {
-    writePeriods<Vec>(y, n, period, stream, [&](int64_t i, int64_t j, auto load, auto store) {
-      store(y + i, f(normalized(coefficients, load(x + i) - load(coefficients.mean + j), j, load), i, load));
+    writePeriods<Vec>(y, n, period, stream, [&](NormPlace at, auto load, auto store) {
+      const Vec centred = load(x + at.i) - load(coefficients.mean + at.j);
+      store(y + at.i, f(normalized(coefficients, centred, at.j, load), at, load));
     });
   };
   const Vec zero = Vec::broadcast(0.0f);
-  if (relu && residual)
-    map([&](Vec v, int64_t i, auto load) { return max(zero, v + load(residual + i)); });
+  const auto added = [&](Vec v, NormPlace at, auto load) { return v + load(residual + at.i); };
+  if (mask)
+    map([&](Vec v, NormPlace at, auto load) {
+      const Vec sum = added(v, at, load);
+      Vec::storeMask(zero < sum, mask + at.vector * Vec::maskBytes);
+      return max(zero, sum);
+    });
+  else if (relu && residual)
+    map([&](Vec v, NormPlace at, auto load) { return max(zero, added(v, at, load)); });
   else if (relu)
-    map([&](Vec v, int64_t, auto) { return max(zero, v); });
+    map([&](Vec v, NormPlace, auto) { return max(zero, v); });
   else if (residual)
-    map([&](Vec v, int64_t i, auto load) { return v + load(residual + i); });
+    map(added);
   else
-    map([](Vec v, int64_t, auto) { return v; });
-}
-
-template <class Vec>
-void NormGradientSums::run() const {
-  const Vec zero = Vec::broadcast(0.0f);
-  for (int64_t j = 0; j < 2 * period; ++j) sums[j] = 0;
-  const auto add = [&](const auto& let) {
-    sumPeriods<Vec, 2>(n, period, sums, [&](Vec* sum, int64_t i, int64_t j, auto load, auto store) {
-      const Vec centred = load(x + i) - load(coefficients.mean + j);
-      const Vec g = let(load(dy + i), centred, i, j, load, store);
-      sum[0] = sum[0] + g;
-      sum[1] = fma(g, centred, sum[1]);
-    });
-  };
-  switch (gate) {
-    case NormGate::none:
-      return add([](Vec g, Vec, int64_t, int64_t, auto, auto) { return g; });
-    case NormGate::again:
-      return add([&](Vec g, Vec centred, int64_t, int64_t j, auto load, auto) {
-        return select(zero < normalized(coefficients, centred, j, load), g, zero);
-      });
-    case NormGate::output:
-      break;
-  }
-  const auto counted = [&](Vec g, int64_t i, auto load) { return select(zero < load(y + i), g, zero); };
-  if (stream && aligned<Vec>(gated) && n % Vec::size == 0 && period % Vec::size == 0) {
-    add([&](Vec g, Vec, int64_t i, int64_t, auto load, auto) {
-      const Vec counts = counted(g, i, load);
-      counts.stream(gated + i);
-      return counts;
-    });
-    Vec::fence();
-  } else {
-    add([&](Vec g, Vec, int64_t i, int64_t, auto load, auto store) {
-      const Vec counts = counted(g, i, load);
-      store(gated + i, counts);
-      return counts;
-    });
-  }
-}
-
-template <class Vec>
-void NormGradientMerge::run() const {
-  constexpr int64_t block = 64;
-  const double count = static_cast<double>(elements / channels);
-  for (int64_t first = from; first < to; first += block) {
-    const int64_t width = to - first < block ? to - first : block;
-    double gradient[block] = {}, product[block] = {};
-    for (int64_t piece = 0; piece < pieces; ++piece)
-      for (int64_t start = 0; start < period; start += channels) {
-        const float* part = sums + piece * 2 * period + start + first;
-        for (int64_t k = 0; k < width; ++k) {
-          gradient[k] += static_cast<double>(part[k]);
-          product[k] += static_cast<double>(part[period + k]);
-        }
-      }
-    for (int64_t k = 0; k < width; ++k) {
-      const int64_t c = first + k;
-      const double inverse = static_cast<double>(statistics.inverse[c]);
-      const double remainder = static_cast<double>(statistics.remainder[c]);
-      const double weighted = (product[k] - remainder * gradient[k]) * inverse;
-      const double scale = static_cast<double>(coefficients.scale[c]);
-      const double slopeOf = -scale * inverse * weighted / count;
-      byWeight[c] = static_cast<float>(weighted);
-      byBias[c] = static_cast<float>(gradient[k]);
-      for (int64_t start = c; start < period; start += channels) {
-        slope[start] = static_cast<float>(slopeOf);
-        offset[start] = static_cast<float>(-scale * gradient[k] / count - slopeOf * remainder);
-      }
-    }
-  }
-}
-
-template <class Vec>
-void NormGradient::run() const {
-  const Vec zero = Vec::broadcast(0.0f);
-  const auto map = [&](const auto& f) {
-    writePeriods<Vec>(dx, n, period, stream, [&](int64_t i, int64_t j, auto load, auto store) {
-      store(dx + i, f(load(dy + i), i, j, load));
-    });
-  };
-  const auto centred = [&](int64_t i, int64_t j, auto load) {
-    return load(x + i) - load(coefficients.mean + j);
-  };
-  const auto gated = [&](Vec g, Vec d, int64_t j, auto load) {
-    return select(zero < normalized(coefficients, d, j, load), g, zero);
-  };
-  const auto ofBoth = [&](Vec g, Vec d, int64_t j, auto load) {
-    return fma(g, load(coefficients.scale + j), fma(d, load(slope + j), load(offset + j)));
-  };
-  if (ofBatch && relu) {
-    map([&](Vec g, int64_t i, int64_t j, auto load) {
-      const Vec d = centred(i, j, load);
-      return ofBoth(gated(g, d, j, load), d, j, load);
-    });
-  } else if (ofBatch) {
-    map([&](Vec g, int64_t i, int64_t j, auto load) { return ofBoth(g, centred(i, j, load), j, load); });
-  } else if (relu) {
-    map([&](Vec g, int64_t i, int64_t j, auto load) {
-      return gated(g, centred(i, j, load), j, load) * load(coefficients.scale + j);
-    });
-  } else {
-    map([&](Vec g, int64_t, int64_t j, auto load) { return g * load(coefficients.scale + j); });
-  }
+    map([](Vec v, NormPlace, auto) { return v; });
 }
 
 template void NormMoments::run<STRIATE_VEC>() const;
@@ -402,9 +212,6 @@ template void NormMerge::run<STRIATE_VEC>() const;
 template void NormGiven::run<STRIATE_VEC>() const;
 template void NormPrepare::run<STRIATE_VEC>() const;
 template void Normalize::run<STRIATE_VEC>() const;
-template void NormGradientSums::run<STRIATE_VEC>() const;
-template void NormGradientMerge::run<STRIATE_VEC>() const;
-template void NormGradient::run<STRIATE_VEC>() const;
 
 }  // namespace striate
 #endif

@@ -151,7 +151,7 @@ inline Tensor reluBackward(Stream& stream, Tensor gradient, Tensor output) {
   command.operation = operation;
   command.reads = {gradient.storage, output.storage};
   command.writes = {dx.storage};
-  command.inPlace = true;
+  command.replaceable = command.reads.size();
   command.run = [gradient = std::move(gradient), output = std::move(output), dx] {
     parallelRanges(dx.elements(), elementGrain, [&](int64_t from, int64_t to) {
       dispatch(Binary{BinaryFunction::reluGradient,
@@ -182,7 +182,7 @@ inline Tensor addUp(Stream& stream, std::vector<Tensor> inputs) {
   Tensor y(operation, inputs.front().shape, DType::f32);
   command.operation = operation;
   command.writes = {y.storage};
-  command.inPlace = true;
+  command.replaceable = command.reads.size();
   command.run = [inputs = std::move(inputs), y] {
     std::vector<const float*> data;
     for (const Tensor& x : inputs) data.push_back(x.f32());

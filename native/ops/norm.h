@@ -5,8 +5,11 @@
 #include <cmath>
 #include <numeric>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "kernels/norm.h"
+#include "kernels/norm_gradient.h"
 #include "kernels/stream.h"
 #include "ops/operation.h"
 #include "runtime/parallel.h"
@@ -16,17 +19,22 @@ namespace striate {
 struct BatchNormOptions {
   double momentum = 0.1, eps = 1e-5;
   bool relu = false;
+  /// Whether to note what relu lets through; wants relu and a residual.
+  bool mask = false;
 };
 
 struct Normalized {
   /// [3, C]: see NormStatistics.
   Tensor output, statistics;
+  /// A bit for each element, as batchNormBackward is to be given.
+  Tensor mask;
 };
 
 struct NormGradients {
   Tensor byInput, byWeight, byBias;
-  /// What relu lets through of the gradient, which is the one by the residual; where the output was given.
-  Tensor gated;
+  /// The gradient as it counts, which is the one by the residual: the sum of those given, or what the mask
+  /// lets through of that. None where there was one gradient and no mask.
+  Tensor counted;
 };
 
 /// How rows of channels are cut into pieces, by their shape alone.
@@ -42,6 +50,12 @@ struct NormPlan {
     // Sixteen rows at least, so that the sums of all pieces are small beside the data.
     piece = std::max(std::max<int64_t>(1, elementGrain / period) * period, 16 * channels);
     pieces = (elements + piece - 1) / piece;
+  }
+
+  /// Bytes of the mask of the first `n` elements, which are whole periods, or all.
+  int64_t maskBytes(int64_t n) const {
+    const int64_t lanes = vectorLanes(), vectors = (period + lanes - 1) / lanes;
+    return (n + period - 1) / period * vectors * ((lanes + 7) / 8);
   }
 
   /// Calls work(piece, offset, n) in parallel.
@@ -105,6 +119,16 @@ inline void requireLike(const char* operation, const char* argument, const Tenso
   requireShape(operation, argument, t, x.shape);
 }
 
+/// What a pass forward gives, yet to be produced.
+inline Normalized normResults(const char* operation, const Tensor& x, const Tensor& residual, bool relu,
+                              bool mask) {
+  if (mask && !(relu && residual))
+    throw RangeError(std::string(operation) + ": mask is true, wants false without relu and residual");
+  const NormPlan plan(x.shape);
+  return {Tensor(operation, x.shape, DType::f32), Tensor(operation, {3, plan.channels}, DType::f32),
+          mask ? Tensor(operation, {plan.maskBytes(plan.elements)}, DType::u8) : Tensor()};
+}
+
 /// y from x and the statistics, which are there.
 inline void normalize(const NormPlan& plan, const NormScratch& scratch, const Tensor& x, const Tensor& weight,
                       const Tensor& bias, const Tensor& residual, const Normalized& result, bool relu) {
@@ -113,7 +137,9 @@ inline void normalize(const NormPlan& plan, const NormScratch& scratch, const Te
   const bool past = streams(result.output.bytes());
   plan.overPieces([&](int64_t, int64_t offset, int64_t n) {
     dispatch(Normalize{scratch.coefficients(), x.f32() + offset, residual ? residual.f32() + offset : nullptr,
-                       result.output.f32() + offset, n, plan.period, relu, past});
+                       result.output.f32() + offset,
+                       result.mask ? result.mask.u8() + plan.maskBytes(offset) : nullptr, n, plan.period,
+                       relu, past});
   });
 }
 
@@ -141,10 +167,9 @@ inline Normalized batchNorm(Stream& stream, const Tensor& x, const Tensor& weigh
   if (const int64_t rows = x.shape.product(0, x.shape.rank() - 1); rows < 2)
     throw RangeError("batchNorm: input " + x.shape.text() + " has " + std::to_string(rows) +
                      " values per channel, wants at least 2 in training");
-  const Normalized result{Tensor(operation, x.shape, DType::f32),
-                          Tensor(operation, {3, channels}, DType::f32)};
+  const Normalized result = normResults(operation, x, residual, options.relu, options.mask);
   submit(stream, operation, {x, weight, bias, runningMean, runningVar, residual},
-         {result.output, result.statistics}, [=] {
+         {result.output, result.statistics, result.mask}, [=] {
            const NormPlan plan(x.shape);
            // All memory is taken before the running statistics change: what fails leaves them alone.
            const Block sums =
@@ -166,7 +191,7 @@ inline Normalized batchNorm(Stream& stream, const Tensor& x, const Tensor& weigh
 /// Normalizes by the given statistics.
 inline Normalized batchNormInference(Stream& stream, const Tensor& x, const Tensor& weight,
                                      const Tensor& bias, const Tensor& mean, const Tensor& variance,
-                                     const Tensor& residual, double eps, bool relu) {
+                                     const Tensor& residual, double eps, bool relu, bool mask) {
   const char* operation = "batchNormInference";
   requireNormInput(operation, x);
   requireLike(operation, "residual", residual, x);
@@ -176,10 +201,9 @@ inline Normalized batchNormInference(Stream& stream, const Tensor& x, const Tens
   requireChannels(operation, "runningMean", mean, channels);
   requireChannels(operation, "runningVar", variance, channels);
   requireEps(operation, eps);
-  const Normalized result{Tensor(operation, x.shape, DType::f32),
-                          Tensor(operation, {3, channels}, DType::f32)};
-  submit(stream, operation, {x, weight, bias, mean, variance, residual}, {result.output, result.statistics},
-         [=] {
+  const Normalized result = normResults(operation, x, residual, relu, mask);
+  submit(stream, operation, {x, weight, bias, mean, variance, residual},
+         {result.output, result.statistics, result.mask}, [=] {
            const NormPlan plan(x.shape);
            dispatch(NormGiven{mean.f32(), variance.f32(), eps, statisticsOf(result.statistics), channels});
            normalize(plan, NormScratch(plan, 0), x, weight, bias, residual, result, relu);
@@ -187,55 +211,78 @@ inline Normalized batchNormInference(Stream& stream, const Tensor& x, const Tens
   return result;
 }
 
-/// The gradients of both. `ofBatch`: the statistics came from this input, and so carry a part of its
-/// gradient. With relu and a residual, `output` is what the forward pass gave: reading it tells what relu let
-/// through, and costs no more than reading the residual would.
-inline NormGradients batchNormBackward(Stream& stream, const Tensor& gradient, const Tensor& x,
-                                       const Tensor& weight, const Tensor& bias, const Tensor& statistics,
-                                       const Tensor& output, bool relu, bool ofBatch) {
+/// The gradients of both, from one gradient by the output or from two that are to be added; they go where one
+/// of those is that nothing else holds. `ofBatch`: the statistics came from this input, and so carry a part
+/// of its gradient. With relu and a residual, the mask of the forward pass tells what relu let through;
+/// without a residual that is computed again.
+inline NormGradients batchNormBackward(Stream& stream, std::vector<Tensor> gradients, Tensor x, Tensor weight,
+                                       Tensor bias, Tensor statistics, Tensor mask, bool relu, bool ofBatch) {
   const char* operation = "batchNormBackward";
   requireNormInput(operation, x);
-  requireType(operation, "gradient", gradient, DType::f32);
-  requireShape(operation, "gradient", gradient, x.shape);
+  if (gradients.empty() || gradients.size() > 2)
+    throw RangeError("batchNormBackward: gradients has " + std::to_string(gradients.size()) +
+                     " tensors, wants 1 or 2");
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    const std::string name = "gradients[" + std::to_string(i) + "]";
+    requireType(operation, name.c_str(), gradients[i], DType::f32);
+    requireShape(operation, name.c_str(), gradients[i], x.shape);
+  }
   const int64_t channels = x.shape.last();
   requireChannels(operation, "weight", weight, channels);
   requireChannels(operation, "bias", bias, channels);
   requireType(operation, "statistics", statistics, DType::f32);
   requireShape(operation, "statistics", statistics, {3, channels});
-  requireLike(operation, "output", output, x);
-  if (output && !relu) throw RangeError("batchNormBackward: output is given, wants null without relu");
+  const NormPlan plan(x.shape);
+  if (mask) {
+    if (!relu) throw RangeError("batchNormBackward: mask is given, wants null without relu");
+    requireType(operation, "mask", mask, DType::u8);
+    requireShape(operation, "mask", mask, {plan.maskBytes(plan.elements)});
+  }
   NormGradients result{Tensor(operation, x.shape, DType::f32), Tensor(operation, {channels}, DType::f32),
                        Tensor(operation, {channels}, DType::f32), Tensor()};
-  if (output) result.gated = Tensor(operation, x.shape, DType::f32);
-  const NormGate gate = output ? NormGate::output : relu ? NormGate::again : NormGate::none;
-  submit(stream, operation, {gradient, x, weight, bias, statistics, output},
-         {result.byInput, result.byWeight, result.byBias, result.gated}, [=] {
-           const NormPlan plan(x.shape);
-           const Block sums =
-               Block::take(plan.pieces * 2 * plan.period * static_cast<int64_t>(sizeof(float)));
-           const NormScratch scratch(plan, 2);
-           const NormCoefficients coefficients = scratch.coefficients();
-           const bool past = streams(result.byInput.bytes());
-           dispatch(NormPrepare{statisticsOf(statistics), dataOrNull(weight), dataOrNull(bias), coefficients,
-                                plan.channels, plan.period});
-           plan.overPieces([&](int64_t piece, int64_t offset, int64_t n) {
-             dispatch(NormGradientSums{coefficients, gradient.f32() + offset, x.f32() + offset,
-                                       output ? output.f32() + offset : nullptr,
-                                       output ? result.gated.f32() + offset : nullptr,
-                                       sums.floats() + piece * 2 * plan.period, n, plan.period, gate, past});
-           });
-           plan.overChannels([&](int64_t from, int64_t to) {
-             dispatch(NormGradientMerge{sums.floats(), plan.pieces, plan.elements, plan.channels, plan.period,
-                                        statisticsOf(statistics), coefficients, result.byWeight.f32(),
-                                        result.byBias.f32(), scratch.array(3), scratch.array(4), from, to});
-           });
-           const float* counts = output ? result.gated.f32() : gradient.f32();
-           plan.overPieces([&](int64_t, int64_t offset, int64_t n) {
-             dispatch(NormGradient{coefficients, scratch.array(3), scratch.array(4), counts + offset,
-                                   x.f32() + offset, result.byInput.f32() + offset, n, plan.period,
-                                   gate == NormGate::again, ofBatch, past});
-           });
-         });
+  if (mask || gradients.size() > 1) result.counted = Tensor(operation, x.shape, DType::f32);
+  Command command{};
+  command.operation = operation;
+  for (const Tensor& gradient : gradients) command.reads.push_back(gradient.storage);
+  for (const Tensor* t : {&x, &weight, &bias, &statistics, &mask})
+    if (*t) command.reads.push_back(t->storage);
+  // In the order of the places that there are: the second gradient has been read when the one by x is
+  // written.
+  command.writes = storages({result.counted, result.byInput, result.byWeight, result.byBias});
+  command.replaceable = gradients.size();
+  if (stream.profiling()) command.detail = describeShapes({x}, {result.byInput});
+  command.run = [gradients = std::move(gradients), x = std::move(x), weight = std::move(weight),
+                 bias = std::move(bias), statistics = std::move(statistics), mask = std::move(mask), result,
+                 plan, relu, ofBatch] {
+    const Block sums = Block::take(plan.pieces * 2 * plan.period * static_cast<int64_t>(sizeof(float)));
+    const NormScratch scratch(plan, 2);
+    const NormCoefficients coefficients = scratch.coefficients();
+    const NormGate gate = mask ? NormGate::mask : relu ? NormGate::again : NormGate::none;
+    const float* dy = gradients[0].f32();
+    const float* further = gradients.size() > 1 ? gradients[1].f32() : nullptr;
+    float* counted = dataOrNull(result.counted);
+    dispatch(NormPrepare{statisticsOf(statistics), dataOrNull(weight), dataOrNull(bias), coefficients,
+                         plan.channels, plan.period});
+    plan.overPieces([&](int64_t piece, int64_t offset, int64_t n) {
+      dispatch(NormGradientSums{coefficients, dy + offset, further ? further + offset : nullptr,
+                                x.f32() + offset, mask ? mask.u8() + plan.maskBytes(offset) : nullptr,
+                                counted ? counted + offset : nullptr, sums.floats() + piece * 2 * plan.period,
+                                n, plan.period, gate});
+    });
+    plan.overChannels([&](int64_t from, int64_t to) {
+      dispatch(NormGradientMerge{sums.floats(), plan.pieces, plan.elements, plan.channels, plan.period,
+                                 statisticsOf(statistics), coefficients, result.byWeight.f32(),
+                                 result.byBias.f32(), scratch.array(3), scratch.array(4), from, to});
+    });
+    const float* counts = counted ? counted : dy;
+    float* dx = result.byInput.f32();
+    const bool past = streams(result.byInput.bytes()) && dx != dy && dx != further;
+    plan.overPieces([&](int64_t, int64_t offset, int64_t n) {
+      dispatch(NormGradient{coefficients, scratch.array(3), scratch.array(4), counts + offset,
+                            x.f32() + offset, dx + offset, n, plan.period, relu && !counted, ofBatch, past});
+    });
+  };
+  stream.enqueue(std::move(command));
   return result;
 }
 

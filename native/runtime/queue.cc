@@ -51,12 +51,12 @@ void fail(Command& command, const std::string& error) {
 }
 
 /// Who holds what is read counts down alone: those that could hold it anew do not.
-void takeOverInput(const Command& command) {
-  Storage& result = *command.writes.front();
-  for (const auto& storage : command.reads) {
-    if (storage.use_count() != 2 || storage->bytes() != result.bytes()) continue;
-    result.takeOver(*storage);
-    return;
+void takeOverInputs(const Command& command) {
+  auto result = command.writes.begin();
+  for (size_t i = 0; i < command.replaceable && result != command.writes.end(); ++i) {
+    Storage& input = *command.reads[i];
+    if (command.reads[i].use_count() == 2 && input.bytes() == (*result)->bytes())
+      (*result++)->takeOver(input);
   }
 }
 
@@ -70,7 +70,7 @@ void execute(Command& command) {
       return fail(command, error);
   }
   try {
-    if (command.inPlace) takeOverInput(command);
+    takeOverInputs(command);
     for (const auto& storage : command.writes)
       if (!storage->data()) storage->allocate();
     command.run();

@@ -28,9 +28,9 @@ struct Command {
   /// whose failure leaves that as it was and is told at the stream's next read in the same lane.
   std::vector<std::shared_ptr<Storage>> writes;
   std::function<void()> run;
-  /// Whether run() may find its first result where one of its inputs is, as large: one that is held by
-  /// nothing but `reads` and `run`, each once.
-  bool inPlace = false;
+  /// How many of `reads`, from the first on, may have a result in their place: of those that are as large and
+  /// held by nothing but `reads` and `run`, each once, the first has the first of `writes`, and so on.
+  size_t replaceable = 0;
   /// Where this is a read: who hears of a failure.
   std::function<void(const std::string& error)> failed;
   /// Memory that waits in the queue for this command (a copy of JavaScript's data).

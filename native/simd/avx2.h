@@ -67,6 +67,12 @@ struct Avx2 {
     const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
   }
+  static constexpr int maskBytes = 1;
+  static Mask loadMask(const uint8_t* p) {
+    const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    return {_mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(*p), bit), bit))};
+  }
+  static void storeMask(Mask m, uint8_t* p) { *p = static_cast<uint8_t>(_mm256_movemask_ps(m.m)); }
   static bool all(Mask m) { return _mm256_movemask_ps(m.m) == 0xff; }
 
  private:

@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #include <cstdint>
+#include <cstring>
 
 namespace striate {
 
@@ -58,6 +59,13 @@ struct Avx512 {
   void storeBytes(uint8_t* p) const {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)));
   }
+  static constexpr int maskBytes = 2;
+  static Mask loadMask(const uint8_t* p) {
+    __mmask16 m;
+    ::memcpy(&m, p, sizeof m);
+    return {m};
+  }
+  static void storeMask(Mask m, uint8_t* p) { ::memcpy(p, &m.m, sizeof m.m); }
   static bool all(Mask m) { return m.m == 0xffff; }
 
  private:

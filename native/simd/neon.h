@@ -70,7 +70,17 @@ struct Neon {
     vst1q_u32(lanes, vcvtq_u32_f32(v));
     for (int i = 0; i < size; ++i) p[i] = static_cast<uint8_t>(lanes[i]);
   }
+  static constexpr int maskBytes = 1;
+  static Mask loadMask(const uint8_t* p) { return {vtstq_u32(vdupq_n_u32(*p), bits())}; }
+  static void storeMask(Mask m, uint8_t* p) { *p = static_cast<uint8_t>(vaddvq_u32(vandq_u32(m.m, bits()))); }
   static bool all(Mask m) { return vminvq_u32(m.m) != 0; }
+
+ private:
+  /// A bit for each lane.
+  static uint32x4_t bits() {
+    const uint32_t lanes[size] = {1, 2, 4, 8};
+    return vld1q_u32(lanes);
+  }
 };
 
 }  // namespace striate

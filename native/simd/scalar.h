@@ -58,6 +58,10 @@ struct Scalar {
   static Mask bytesEqual(const uint8_t* p, uint8_t value) { return *p == value; }
   /// Whole numbers from 0 to 255 as bytes.
   void storeBytes(uint8_t* p) const { *p = static_cast<uint8_t>(v); }
+  /// A mask in memory: so many bytes.
+  static constexpr int maskBytes = 1;
+  static Mask loadMask(const uint8_t* p) { return *p != 0; }
+  static void storeMask(Mask m, uint8_t* p) { *p = m ? 1 : 0; }
   /// Whether it holds in every lane.
   static bool all(Mask m) { return m; }
 };

@@ -114,6 +114,7 @@ test('striate bench ops', async () => {
     'batchNorm, add, relu',
     'batchNormBackward, relu',
     'batchNormBackward, add, relu',
+    'batchNormBackward of two, add, relu',
   ]);
   for (const row of rows) {
     expectPositive(row, 'ms', 'gbs', 'share');

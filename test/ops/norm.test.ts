@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { backward, grad } from '../../lib/autograd.js';
+import type { Handle } from '../../binding.js';
 import { native } from '../../lib/native.js';
-import { add } from '../../lib/ops/elementwise.js';
+import { add, mul } from '../../lib/ops/elementwise.js';
+import '../../lib/ops/reduce.js';
 import { batchNorm, type BatchNormOptions } from '../../lib/ops/norm.js';
-import { StriateError, type Tensor } from '../../lib/tensor.js';
+import { StriateError, synchronize, type Tensor } from '../../lib/tensor.js';
 import {
   expectClose,
   expectGradients,
@@ -16,6 +18,7 @@ import {
   volume,
 } from '../check.js';
 import { pattern, vectors } from '../fixtures/pattern.js';
+import { collectGarbage } from '../garbage.js';
 
 interface Statistics {
   mean: number[];
@@ -245,7 +248,7 @@ describe('running statistics', () => {
     const beyondMemory = native.full([2 ** 46, 3], 0, 'f32');
     const [runningMean, runningVar] = [f32([1, 2, 3], [3]), f32([4, 5, 6], [3])];
     const [mean, variance] = [runningMean.handle, runningVar.handle];
-    const [y] = native.batchNorm(beyondMemory, null, null, mean, variance, null, 0.1, 1e-5, false);
+    const [y] = native.batchNorm(beyondMemory, null, null, mean, variance, null, 0.1, 1e-5, false, false);
     await expect(native.data(y)).rejects.toThrow(StriateError);
     expect([...(await runningMean.data())]).toEqual([1, 2, 3]);
     expect([...(await runningVar.data())]).toEqual([4, 5, 6]);
@@ -291,6 +294,74 @@ test('one tensor may be both input and residual, and a residual want no gradient
   const [byX, byResidual] = grad(both(x1, x2), [x1, x2], dy);
   await expectClose(alone!, await byX!.data(), 0);
   await expectClose(whole!, await add(byX!, byResidual!).data());
+});
+
+describe('two gradients of one result', () => {
+  const cases = [[17, 16], [4, 23, 29, 6], [3, 31, 37, 17], [2, 9, 7, 100]].flatMap((shape) =>
+    [true, false].flatMap((relu) => [true, false].map((adds) => ({ shape, relu, adds }))),
+  ); // prettier-ignore
+  test.each(cases)('are added: $shape, relu $relu, residual $adds', async ({ shape, relu, adds }) => {
+    const channels = shape.at(-1)!;
+    const inputs = [noisy(shape), noisy([channels], 2), noisy([channels], 3), noisy(shape, 4)] as const;
+    const [x, weight, bias, residual] = inputs;
+    const wanted = adds ? [...inputs] : inputs.slice(0, 3);
+    for (const input of wanted) input.requiresGrad = true;
+    for (const training of [true, false]) {
+      const given = { runningMean: noisy([channels], 5), runningVar: noisy([channels], 6).add(2), training };
+      const forward = () => batchNorm(x, { weight, bias, ...given, relu, residual: adds ? residual : null });
+      const [g, h] = [noisy(shape, 7), noisy(shape, 8)];
+      const expected = grad(forward(), wanted, add(g, h));
+      const twice = forward();
+      const both = grad(add(mul(twice, g), mul(twice, h)).sum(), wanted);
+      for (const [i, gradient] of both.entries())
+        await expectClose(gradient, await expected[i]!.data(), 2e-6);
+      // Where the gradient by the result is asked for, it is added before.
+      const y = forward();
+      const all = grad(add(mul(y, g), mul(y, h)).sum(), [y, ...wanted]);
+      for (const [i, sum] of [add(g, h), ...expected].entries())
+        await expectClose(all[i]!, await sum.data(), 2e-6);
+    }
+  });
+});
+
+describe('the gradients by x and residual take', () => {
+  const shape = [4096, 64];
+  const bytes = 4 * volume(shape);
+  /** How many tensors of x's size, to the next quarter, a backward pass takes beside what `count` gradients are in. */
+  const takes = async (count: number, masked: boolean, shared: boolean) => {
+    const [x, residual] = [noisy(shape), noisy(shape, 2)];
+    const [y, statistics, mask] = native.batchNorm(
+      ...([x.handle, null, null, null, null, residual.handle, 0.1, 1e-5, true, true] as const),
+    );
+    const gradients = Array.from({ length: count }, (_, i) => noisy(shape, 3 + i));
+    const views = shared ? gradients.map((g) => g.detach()) : [];
+    const handles = gradients.map((g) => g.giveUp());
+    await collectGarbage();
+    native.resetPeak();
+    const before = native.memory().liveBytes;
+    const results = native.batchNormBackward(
+      ...([handles, x.handle, null, null, statistics, masked ? mask : null, true, true] as const),
+    );
+    await synchronize();
+    const taken = native.memory().peakBytes - before;
+    for (const [i, view] of views.entries()) await expectClose(view, noise(volume(shape), 3 + i), 0);
+    for (const tensor of [x, residual, ...views]) tensor.dispose();
+    for (const handle of [y, statistics, mask, ...results]) if (handle !== null) native.dispose(handle);
+    return Math.round((4 * taken) / bytes) / 4;
+  };
+
+  test.each([
+    [1, false, 0, 1],
+    [1, true, 1, 2],
+    [2, false, 0, 2],
+    [2, true, 0, 2],
+  ])(
+    'of %i gradients, mask %s: %i tensors, and %i where others hold them',
+    async (count, masked, own, others) => {
+      expect(await takes(count, masked, false)).toBe(own);
+      expect(await takes(count, masked, true)).toBe(others);
+    },
+  );
 });
 
 test('what is written past the caches is the same', async () => {
@@ -399,15 +470,29 @@ describe('refused', () => {
 
   test('gradients that do not fit', () => {
     const statistics = noisy([3, 3]).handle;
+    const bytes = (count: number) => native.full([count], 1, 'u8');
     const call =
-      (gradient: Tensor, made = statistics, output: Tensor | null = null, relu = false) =>
+      (gradients: Tensor[], made = statistics, mask: Handle | null = null, relu = false) =>
       () =>
         native.batchNormBackward(
-          gradient.handle, x.handle, null, null, made, output?.handle ?? null, relu, true,
+          gradients.map((g) => g.detach().giveUp()), x.handle, null, null, made, mask, relu, true,
         ); // prettier-ignore
-    expect(call(noisy([3, 4]))).toThrow(/gradient has shape \[3, 4\], wants \[4, 3\]/);
-    expect(call(x, statistics, noisy([3, 4]), true)).toThrow(/output has shape \[3, 4\], wants \[4, 3\]/);
-    expect(call(x, statistics, x)).toThrow(/output is given, wants null without relu/);
-    expect(call(x, noisy([3]).handle)).toThrow(/statistics has shape \[3\], wants \[3, 3\]/);
+    expect(call([])).toThrow(/gradients has 0 tensors, wants 1 or 2/);
+    expect(call([x, x, x])).toThrow(/gradients has 3 tensors, wants 1 or 2/);
+    expect(call([noisy([3, 4])])).toThrow(/gradients\[0\] has shape \[3, 4\], wants \[4, 3\]/);
+    expect(call([x, noisy([3, 4])])).toThrow(/gradients\[1\] has shape \[3, 4\], wants \[4, 3\]/);
+    expect(call([x], statistics, bytes(1000), true)).toThrow(/mask has shape \[1000\], wants/);
+    expect(call([x], statistics, x.handle, true)).toThrow(/mask is f32 \[4, 3\], wants dtype u8/);
+    expect(call([x], statistics, bytes(1))).toThrow(/mask is given, wants null without relu/);
+    expect(call([x], noisy([3]).handle)).toThrow(/statistics has shape \[3\], wants \[3, 3\]/);
+  });
+
+  test('a mask without relu and residual', () => {
+    const [X, one, u, R] = [x.handle, three().handle, null, noisy([4, 3]).handle];
+    for (const [residual, relu] of [[u, true], [R, false]] as const) {
+      const wanted = /mask is true, wants false without relu and residual/;
+      expect(() => native.batchNorm(X, u, u, u, u, residual, 0.1, 1e-5, relu, true)).toThrow(wanted);
+      expect(() => native.batchNormInference(X, u, u, one, one, residual, 1e-5, relu, true)).toThrow(wanted);
+    } // prettier-ignore
   });
 });

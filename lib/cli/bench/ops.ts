@@ -128,34 +128,59 @@ const families: readonly ((own: Own) => Work[])[] = [
   },
   (own) => {
     const channels = image[3];
-    const [x, gradient] = [noise(own, image), noise(own, image, 2)];
+    const [x, residual] = [noise(own, image), noise(own, image, 2)];
     const [weight, bias] = [constant(own, [channels], 1), constant(own, [channels], 0)];
     const [mean, variance] = [constant(own, [channels], 0), constant(own, [channels], 1)];
-    const forward = (relu: boolean, residual: Handle | null = null) =>
-      native.batchNorm(x, weight, bias, mean, variance, residual, 0.1, 1e-5, relu);
-    const [output, statistics] = forward(false);
-    own(output);
-    own(statistics);
-    const backward = (relu: boolean, y: Handle | null = null) =>
-      native.batchNormBackward(gradient, x, weight, bias, statistics, y, relu, true);
+    const forward = (relu: boolean, added: Handle | null = null) =>
+      native.batchNorm(x, weight, bias, mean, variance, added, 0.1, 1e-5, relu, added !== null);
+    const [output, statistics, mask] = forward(true, residual);
+    for (const handle of [output, statistics, mask!]) own(handle);
+    // In place, as in training: the gradients' handles go, and results are the next gradients.
+    const backward = (
+      op: string,
+      passes: number,
+      count: number,
+      relu: boolean,
+      given: Handle | null,
+    ): Work => {
+      let gradients: Handle[] = [];
+      return {
+        op,
+        shape: image,
+        bytes: passes * size,
+        run: () => {
+          gradients.push(
+            ...Array.from({ length: count - gradients.length }, (_, i) =>
+              native.normal(image, 0, 1, 3 + i, 0),
+            ),
+          );
+          const [byInput, byWeight, byBias, counted] = native.batchNormBackward(
+            ...([gradients, x, weight, bias, statistics, given, relu, true] as const),
+          );
+          const results = [byInput, counted].filter((handle) => handle !== null);
+          gradients = results.slice(0, count);
+          for (const handle of [byWeight, byBias, ...results.slice(count)]) native.dispose(handle);
+          return undefined;
+        },
+        done: () => {
+          for (const handle of gradients) native.dispose(handle);
+        },
+      };
+    };
     return [
       // The statistics must be there before the first element can be written, so what is read is read twice.
       { op: 'batchNorm', shape: image, bytes: 3 * size, run: () => forward(false) },
       { op: 'batchNorm, relu', shape: image, bytes: 3 * size, run: () => forward(true) },
-      { op: 'batchNorm, add, relu', shape: image, bytes: 4 * size, run: () => forward(true, gradient) },
-      { op: 'batchNormBackward', shape: image, bytes: 5 * size, run: () => backward(false) },
-      { op: 'batchNormBackward, relu', shape: image, bytes: 5 * size, run: () => backward(true) },
-      {
-        op: 'batchNormBackward, add, relu',
-        shape: image,
-        bytes: 7 * size,
-        run: () => backward(true, output),
-      },
+      { op: 'batchNorm, add, relu', shape: image, bytes: 4 * size, run: () => forward(true, residual) },
+      backward('batchNormBackward', 5, 1, false, null),
+      backward('batchNormBackward, relu', 5, 1, true, null),
+      backward('batchNormBackward, add, relu', 6, 1, true, mask),
+      backward('batchNormBackward of two, add, relu', 7, 2, true, mask),
       {
         op: 'batchNormInference',
         shape: image,
         bytes: 2 * size,
-        run: () => native.batchNormInference(x, weight, bias, mean, variance, null, 1e-5, false),
+        run: () => native.batchNormInference(x, weight, bias, mean, variance, null, 1e-5, false, false),
       },
     ];
   },

@@ -543,18 +543,25 @@ const recipes = {
   batchNorm(m) {
     const { shape, channels, optional, residual } = norm(m);
     const running = m.flag() ? [channels(), channels()] : [null, null];
-    return [m.tensor('f32', shape), optional(), optional(), ...running, residual(), 0.1, 1e-5, m.flag()];
+    const added = residual();
+    const relu = m.flag();
+    const masked = added !== null && relu && m.flag();
+    return [m.tensor('f32', shape), optional(), optional(), ...running, added, 0.1, 1e-5, relu, masked];
   },
   batchNormInference(m) {
     const { shape, channels, optional, residual } = norm(m);
-    return [m.tensor('f32', shape), optional(), optional(), channels(), channels(), residual(), 1e-5, m.flag()];
+    const given = [m.tensor('f32', shape), optional(), optional(), channels(), channels()];
+    return [...given, residual(), 1e-5, m.flag(), m.chance(10)];
   },
   batchNormBackward(m) {
     const { shape, optional } = norm(m);
     const statistics = m.tensor('f32', [3, ...shape.slice(-1)]);
-    const given = [m.tensor('f32', shape), m.tensor('f32', shape), optional(), optional(), statistics];
-    const output = m.flag() ? m.tensor('f32', shape) : null;
-    return [...given, output, output !== null || m.flag(), m.flag()];
+    const gradients = m.list(m.pick([1, 1, 2, 2, 3]), () => m.tensor('f32', shape));
+    const given = [gradients, m.tensor('f32', shape), optional(), optional(), statistics];
+    const made = native.batchNorm(given[1], null, null, null, null, given[1], 0.1, 1e-5, true, true);
+    for (const handle of made) m.remember(handle);
+    const mask = m.flag() ? m.pick([made[2], made[2], m.tensor('u8')]) : null;
+    return [...given, mask, mask !== null || m.flag(), m.flag()];
   },
   localResponseNorm: (m) => [m.tensor(), m.int(1, 9), 0.1, m.pick([0.75, 0.5]), 1],
   localResponseNormBackward(m) {
@@ -664,7 +671,7 @@ function describe(value) {
 }
 
 /** Functions that dispose what they are given. */
-const disposing = ['dispose', 'addUp', 'reluBackward'];
+const disposing = ['dispose', 'addUp', 'reluBackward', 'batchNormBackward'];
 
 let passed = 0;
 let total = 0;
