@@ -49,14 +49,13 @@ struct WinogradGradient {
   void run() const;
 };
 
-/// panels[p] = (G g Gᵀ)ₚ, packed as by PackPanels, for the planes of rows [rowFrom, rowTo) of the n × n,
-/// depths [depthFrom, depthTo) of `depth` and at most 64 columns; g(tap, d, k) = weight[tap·tapStep +
-/// d·depthStep + k].
+/// panels[p] = (G g Gᵀ)ₚ, packed as by PackPanels, for depths [depthFrom, depthTo) of `depth` and at most 64
+/// columns; g(tap, d, k) = weight[tap·tapStep + d·depthStep + k].
 template <int m, int r>
 struct WinogradWeight {
   const float* weight;
   int64_t tapStep, depthStep, depth, columns;
-  int64_t rowFrom, rowTo, depthFrom, depthTo;
+  int64_t depthFrom, depthTo;
   float* panels;
   int64_t planeStep;
   template <class Vec>
@@ -311,14 +310,14 @@ void WinogradWeight<m, r>::run() const {
         Vec taps[r][r];  // by column, then row
         for (int i = 0; i < r; ++i)
           for (int j = 0; j < r; ++j) taps[j][i] = load(from + (r * i + j) * tapStep + k);
-        for (int64_t row = rowFrom; row < rowTo; ++row) {
+        for (int row = 0; row < n; ++row) {
           Vec half[r];
           for (int j = 0; j < r; ++j) half[j] = mix(g[row], taps[j]);
-          for (int j = 0; j < n; ++j) mix(g[j], half).store(to + ((row - rowFrom) * n + j) * planeStep + k);
+          for (int j = 0; j < n; ++j) mix(g[j], half).store(to + (row * n + j) * planeStep + k);
         }
       });
       for (int64_t k = (used + Vec::size - 1) / Vec::size * Vec::size; k < width; ++k)
-        for (int64_t p = 0; p < (rowTo - rowFrom) * n; ++p) to[p * planeStep + k] = 0.0f;
+        for (int64_t p = 0; p < n * n; ++p) to[p * planeStep + k] = 0.0f;
     }
     panel += depth * width;
     column += width;

@@ -96,25 +96,26 @@ struct WinogradCorrelation {
     dispatch(WinogradInput<m, r>{tiles, source, zeros, to, blockStep, planeStep});
   }
 
-  void transformWeight(int64_t block, int64_t row, int64_t rows, int64_t depthFrom, int64_t depthTo,
-                       float* panels, int64_t planeStep) const {
+  /// Depths [from, to) of the panels of a block of outputs, which begin with the channel `first` and hold
+  /// `depth`.
+  void transformWeight(int64_t block, int64_t first, int64_t depth, int64_t from, int64_t to, float* panels,
+                       int64_t planeStep) const {
     const int64_t column = block * panelColumns;
-    dispatch(WinogradWeight<m, r>{weight + column, channels * outputs, outputs, channels,
-                                  std::min(panelColumns, outputs - column), row, row + rows, depthFrom,
-                                  depthTo, panels, planeStep});
+    dispatch(WinogradWeight<m, r>{weight + first * outputs + column, channels * outputs, outputs, depth,
+                                  std::min(panelColumns, outputs - column), from, to, panels, planeStep});
   }
 
-  /// products[t][k] = Σ_c plane[t][c]·panel[c][k] for one plane and a block of outputs.
-  void multiplyPlane(int64_t block, const float* plane, int64_t count, const float* panel, float* products,
-                     WinogradAhead first, WinogradAhead second) const {
+  /// sums[t][k] (+)= Σ_c plane[t][c]·panel[c][k] for one plane and a block of outputs.
+  void multiplyPlane(int64_t block, const float* plane, int64_t count, const float* panel, int64_t depth,
+                     float* sums, bool accumulate, WinogradAhead first, WinogradAhead second) const {
     dispatch(WinogradProduct<false>{plane,
                                     count * panelColumns,
                                     panel,
-                                    products,
+                                    sums,
                                     count,
-                                    channels,
+                                    depth,
                                     std::min(panelColumns, outputs - block * panelColumns),
-                                    false,
+                                    accumulate,
                                     {first, second}});
   }
 
@@ -135,7 +136,7 @@ struct WinogradCorrelation {
     const int64_t depths = (channels + depthAtOnce - 1) / depthAtOnce;
     parallelFor(depths * blocks, [&](int64_t piece) {
       const int64_t block = piece / depths, depth = piece % depths * depthAtOnce;
-      transformWeight(block, 0, n, depth, std::min(channels, depth + depthAtOnce),
+      transformWeight(block, 0, channels, depth, std::min(channels, depth + depthAtOnce),
                       weights.floats() + block * blockPanels, panelPlane());
     });
     // Equal blocks, as many for each of two or four threads.
@@ -159,17 +160,19 @@ struct WinogradCorrelation {
       for (int64_t p = 0; p < planes; ++p) {
         const float* panel = weights + (block * planes + p) * panelPlane();
         const float* next = block + 1 < blocks || p + 1 < planes ? panel + panelPlane() : weights;
-        multiplyPlane(block, scratch + p * inputPlane(count), count, panel,
-                      products + p * productPlane(count), {next, panelPlane() / lineFloats},
+        multiplyPlane(block, scratch + p * inputPlane(count), count, panel, channels,
+                      products + p * productPlane(count), false, {next, panelPlane() / lineFloats},
                       {scratch + (p + 1) % planes * inputPlane(count), inputPlane(count) / lineFloats});
       }
       transformOutput(block, products, productPlane(count), from, count);
     }
   }
 
+  /// By 64 channels at a time, whose transformed weights stay in the L2 cache beside the sums.
   void runSharing(const float* zeros) const {
     const int64_t chunk = winogradChunkOf(tileCount()), blocks = wide() / panelColumns;
     const Block input = takeFloats(planes * inputPlane(chunk));
+    constexpr int64_t panelPlane = panelColumns * panelColumns + lineFloats;
     for (int64_t first = 0; first < tileCount(); first += chunk) {
       const int64_t count = std::min(chunk, tileCount() - first), plane = inputPlane(count);
       constexpr int64_t tilesAtOnce = 6;
@@ -178,16 +181,20 @@ struct WinogradCorrelation {
                        count * panelColumns, plane);
       });
       parallelWithScratch(
-          blocks, n * panelPlane() + planes * productPlane(count), [&](int64_t block, float* scratch) {
-            float* products = scratch + n * panelPlane();
-            for (int64_t row = 0; row < n; ++row) {
-              transformWeight(block, row, 1, 0, channels, scratch, panelPlane());
-              for (int64_t p = row * n; p < (row + 1) * n; ++p)
-                multiplyPlane(block, input.floats() + p * plane, count,
-                              scratch + (p - row * n) * panelPlane(), products + p * productPlane(count),
-                              {input.floats() + (p + 1) % planes * plane, plane / lineFloats}, {});
+          blocks, planes * (panelPlane + productPlane(count)), [&](int64_t block, float* scratch) {
+            float* sums = scratch + planes * panelPlane;
+            for (int64_t from = 0; from < channels; from += panelColumns) {
+              const int64_t depth = std::min(panelColumns, channels - from);
+              transformWeight(block, from, depth, 0, depth, scratch, panelPlane);
+              const float* tiles = input.floats() + from * count;
+              for (int64_t p = 0; p < planes; ++p) {
+                const int64_t next = (p + 1) % planes, lines = count * panelColumns / lineFloats;
+                multiplyPlane(block, tiles + p * plane, count, scratch + p * panelPlane, depth,
+                              sums + p * productPlane(count), from > 0, {tiles + next * plane, lines},
+                              {sums + next * productPlane(count), lines});
+              }
             }
-            transformOutput(block, products, productPlane(count), first, count);
+            transformOutput(block, sums, productPlane(count), first, count);
           });
     }
   }
