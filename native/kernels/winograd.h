@@ -25,20 +25,20 @@ struct WinogradTiles {
 };
 
 /// (Bᵀ d B)ₚ of the tiles' n² values, which are zero beyond the image:
-/// planes[p·planeStep + c / 64·blockStep + t·tileStep + c mod 64].
+/// planes[p·planeStep + c / 64·blockStep + t·64 + c mod 64], the last vector of channels filled up with
+/// zeros.
 template <int m, int r>
 struct WinogradInput {
   WinogradTiles tiles;
   const float* images;
   const float* zeros;  ///< as many as channels
   float* planes;
-  int64_t tileStep, blockStep, planeStep;
+  int64_t blockStep, planeStep;
   template <class Vec>
   void run() const;
 };
 
-/// (A dy Aᵀ)ₚ of the tiles' m² values, which are zero beyond the image, in blocks of 64 channels:
-/// planes[p·planeStep + c / 64·blockStep + t·64 + c mod 64].
+/// (A dy Aᵀ)ₚ of the tiles' m² values, laid out in the same way.
 template <int m, int r>
 struct WinogradGradient {
   WinogradTiles tiles;
@@ -50,14 +50,13 @@ struct WinogradGradient {
   void run() const;
 };
 
-/// panels[p] = (G g Gᵀ)ₚ, packed as by PackPanels, for the planes of rows [rowFrom, rowTo) of the n × n,
-/// depths [depthFrom, depthTo) of `depth` and at most 64 columns; g(tap, d, k) = weight[tap·tapStep +
-/// d·depthStep + k].
+/// panels[p] = (G g Gᵀ)ₚ, packed as by PackPanels, for depths [depthFrom, depthTo) of `depth` and at most 64
+/// columns; g(tap, d, k) = weight[tap·tapStep + d·depthStep + k].
 template <int m, int r>
 struct WinogradWeight {
   const float* weight;
   int64_t tapStep, depthStep, depth, columns;
-  int64_t rowFrom, rowTo, depthFrom, depthTo;
+  int64_t depthFrom, depthTo;
   float* panels;
   int64_t planeStep;
   template <class Vec>
@@ -79,13 +78,14 @@ struct WinogradOutput {
   void run() const;
 };
 
-/// dg(tap, i) = (Gᵀ[planes]G)(tap) for the elements of a plane.
+/// dg(tap, c, k) = (Gᵀ[planes]G)(tap) for `columns` ≤ 64 of k: gradient[tap·tapStep + c·rowStep + k] from
+/// planes[p·planeStep + c·64 + k].
 template <int m, int r>
 struct WinogradWeightGradient {
   const float* planes;
-  int64_t planeStep, elements;
+  int64_t planeStep, rows, columns;
   float* gradient;
-  int64_t tapStep;
+  int64_t tapStep, rowStep;
   template <class Vec>
   void run() const;
 };
@@ -250,7 +250,7 @@ inline void winogradValues(const WinogradTiles& tiles, const float* images, cons
 
 /// The transform of each tile's side × side values to n × n planes, in blocks of 64 channels.
 template <class Vec, int side, int n, class Kernel, class Transform>
-void transformTiles(const Kernel& k, int step, int64_t tileStep, Transform transform) {
+void transformTiles(const Kernel& k, int step, Transform transform) {
   const WinogradTiles& tiles = k.tiles;
   const int64_t planeStep = k.planeStep;
   for (int64_t t = 0; t < tiles.count; ++t) {
@@ -258,16 +258,14 @@ void transformTiles(const Kernel& k, int step, int64_t tileStep, Transform trans
     winogradValues<side>(tiles, k.images, k.zeros, WinogradPlace(tiles, tiles.from + t), step, d);
     for (int64_t first = 0; first < tiles.channels; first += panelColumns) {
       const int64_t rest = tiles.channels - first;
-      float* to = k.planes + first / panelColumns * k.blockStep + t * tileStep;
-      forVectors<Vec>(
-          rest < panelColumns ? rest : panelColumns,
-          [&](int64_t c, auto load, auto store) __attribute__((always_inline)) {
-            transformSquare<Vec, side, n>(
-                transform,
-                [&](int i, int j) __attribute__((always_inline)) { return load(d[i][j] + first + c); },
-                [&](int i, int j, Vec v)
-                    __attribute__((always_inline)) { store(to + (i * n + j) * planeStep + c, v); });
-          });
+      float* to = k.planes + first / panelColumns * k.blockStep + t * panelColumns;
+      forVectors<Vec>(rest < panelColumns ? rest : panelColumns, [&](int64_t c, auto load,
+                                                                     auto) __attribute__((always_inline)) {
+        transformSquare<Vec, side, n>(
+            transform, [&](int i, int j) __attribute__((always_inline)) { return load(d[i][j] + first + c); },
+            [&](int i, int j, Vec v)
+                __attribute__((always_inline)) { v.store(to + (i * n + j) * planeStep + c); });
+      });
     }
   }
 }
@@ -276,7 +274,7 @@ template <int m, int r>
 template <class Vec>
 void WinogradInput<m, r>::run() const {
   constexpr int n = m + r - 1;
-  transformTiles<Vec, n, n>(*this, m, tileStep,
+  transformTiles<Vec, n, n>(*this, m,
                             [](const Vec(&from)[n], Vec(&result)[n])
                                 __attribute__((always_inline)) { Winograd<Vec, m, r>::input(from, result); });
 }
@@ -285,7 +283,7 @@ template <int m, int r>
 template <class Vec>
 void WinogradGradient<m, r>::run() const {
   constexpr int n = m + r - 1;
-  transformTiles<Vec, m, n>(*this, m, panelColumns,
+  transformTiles<Vec, m, n>(*this, m,
                             [](const Vec(&from)[m], Vec(&result)[n]) __attribute__((always_inline)) {
                               Winograd<Vec, m, r>::gradient(from, result);
                             });
@@ -312,14 +310,14 @@ void WinogradWeight<m, r>::run() const {
         Vec taps[r][r];  // by column, then row
         for (int i = 0; i < r; ++i)
           for (int j = 0; j < r; ++j) taps[j][i] = load(from + (r * i + j) * tapStep + k);
-        for (int64_t row = rowFrom; row < rowTo; ++row) {
+        for (int row = 0; row < n; ++row) {
           Vec half[r];
           for (int j = 0; j < r; ++j) half[j] = mix(g[row], taps[j]);
-          for (int j = 0; j < n; ++j) mix(g[j], half).store(to + ((row - rowFrom) * n + j) * planeStep + k);
+          for (int j = 0; j < n; ++j) mix(g[j], half).store(to + (row * n + j) * planeStep + k);
         }
       });
       for (int64_t k = (used + Vec::size - 1) / Vec::size * Vec::size; k < width; ++k)
-        for (int64_t p = 0; p < (rowTo - rowFrom) * n; ++p) to[p * planeStep + k] = 0.0f;
+        for (int64_t p = 0; p < n * n; ++p) to[p * planeStep + k] = 0.0f;
     }
     panel += depth * width;
     column += width;
@@ -371,24 +369,28 @@ template <class Vec>
 void WinogradWeightGradient<m, r>::run() const {
   constexpr int n = m + r - 1;
   const auto& g = Winograd<Vec, m, r>::weight;
-  forVectors<Vec>(elements, [&](int64_t k, auto load, auto store) {
-    Vec half[r][n];
-    for (int j = 0; j < n; ++j) {
-      Vec sum[r];
-      for (int i = 0; i < n; ++i) {
-        const Vec v = load(planes + (i * n + j) * planeStep + k);
-        for (int tap = 0; tap < r; ++tap)
-          sum[tap] = i == 0 ? Vec::broadcast(g[0][tap]) * v : times(g[i][tap], v, sum[tap]);
+  for (int64_t c = 0; c < rows; ++c) {
+    const float* from = planes + c * panelColumns;
+    float* to = gradient + c * rowStep;
+    forVectors<Vec>(columns, [&](int64_t k, auto load, auto store) {
+      Vec half[r][n];
+      for (int j = 0; j < n; ++j) {
+        Vec sum[r];
+        for (int i = 0; i < n; ++i) {
+          const Vec v = load(from + (i * n + j) * planeStep + k);
+          for (int tap = 0; tap < r; ++tap)
+            sum[tap] = i == 0 ? Vec::broadcast(g[0][tap]) * v : times(g[i][tap], v, sum[tap]);
+        }
+        for (int tap = 0; tap < r; ++tap) half[tap][j] = sum[tap];
       }
-      for (int tap = 0; tap < r; ++tap) half[tap][j] = sum[tap];
-    }
-    for (int i = 0; i < r; ++i)
-      for (int tap = 0; tap < r; ++tap) {
-        Vec sum = Vec::broadcast(g[0][tap]) * half[i][0];
-        for (int j = 1; j < n; ++j) sum = times(g[j][tap], half[i][j], sum);
-        store(gradient + (r * i + tap) * tapStep + k, sum);
-      }
-  });
+      for (int i = 0; i < r; ++i)
+        for (int tap = 0; tap < r; ++tap) {
+          Vec sum = Vec::broadcast(g[0][tap]) * half[i][0];
+          for (int j = 1; j < n; ++j) sum = times(g[j][tap], half[i][j], sum);
+          store(to + (r * i + tap) * tapStep + k, sum);
+        }
+    });
+  }
 }
 
 template void WinogradInput<2, 3>::run<STRIATE_VEC>() const;

@@ -15,6 +15,7 @@
 #include "kernels/matmul_tile.h"
 #include "kernels/stream.h"
 #include "kernels/winograd.h"
+#include "kernels/winograd_product.h"
 #include "ops/conv_shape.h"
 #include "ops/matmul.h"
 #include "runtime/parallel.h"
@@ -28,12 +29,12 @@ inline bool winogradSuits(const ConvShape& s) {
          s.groups == 1;
 }
 
-/// Floats of planes that one thread works on at a time: they share an L2 cache of 2 MiB with the weights.
-constexpr int64_t winogradPlaneFloats = 320 * 1024;
+/// Floats of planes that one thread works on at a time: they share an L2 cache with the weights.
+constexpr int64_t winogradPlaneFloats = 256 * 1024;
 /// Transformed weights beyond which they are made where they are used.
 constexpr int64_t winogradWeightFloats = 3 * 1024 * 1024;
-/// Tiles in the chunks that all threads share: about so many, and at most half as many more.
-constexpr int64_t winogradChunk = 192, winogradMost = winogradChunk * 3 / 2;
+/// Tiles in the chunks that all threads share: about so many.
+constexpr int64_t winogradChunk = 192;
 
 /// Chunks of equal size, since each makes the transformed weights anew.
 inline int64_t winogradChunkOf(int64_t tiles) {
@@ -41,10 +42,17 @@ inline int64_t winogradChunkOf(int64_t tiles) {
   return (tiles + chunks - 1) / chunks;
 }
 
-/// The tiles of a block whose planes of `floats` each tile fit: whole register tiles.
+/// Floats from one plane of tiles to the next, in blocks of 64 channels. The odd line keeps the same place of
+/// different planes in different sets of a cache.
+inline int64_t winogradPlane(int64_t tiles, int64_t channels) {
+  return tiles * roundUp(channels, panelColumns) + lineFloats;
+}
+
+/// The tiles of a block whose planes of `floats` each tile fit; but fewer than 48 would have the weights come
+/// from the L3 cache too often, which costs more than planes that come from there.
 template <int m, int r>
 int64_t winogradBlock(int64_t floats) {
-  return std::clamp<int64_t>(winogradPlaneFloats / (winogradPlanes<m, r> * floats) / 12 * 12, 12, 96);
+  return std::clamp<int64_t>(winogradPlaneFloats / (winogradPlanes<m, r> * floats) / 12 * 12, 48, 96);
 }
 
 /// Correlates images [images, height, width, channels] with weight(tap, c, k) = weight[tap·tapStep +
@@ -66,50 +74,50 @@ struct WinogradCorrelation {
     if (images * outHeight * outWidth * outputs == 0) return;
     const Block zeros = takeFloats(channels);
     std::memset(zeros.data(), 0, static_cast<size_t>(channels) * sizeof(float));
-    if (planes * channels * wide() > winogradWeightFloats)
-      runSharing(zeros.floats());
-    else
-      runBlocks(zeros.floats());
+    shares() ? runSharing(zeros.floats()) : runBlocks(zeros.floats());
   }
 
  private:
+  bool shares() const { return planes * channels * wide() > winogradWeightFloats; }
   int64_t wide() const { return roundUp(outputs, panelColumns); }
   int64_t tileRows() const { return (outHeight + m - 1) / m; }
   int64_t tileColumns() const { return (outWidth + m - 1) / m; }
   int64_t tileCount() const { return images * tileRows() * tileColumns(); }
 
-  void transformInput(const float* zeros, int64_t from, int64_t count, float* to, int64_t planeStep) const {
+  static int64_t productPlane(int64_t count) { return winogradPlane(count, panelColumns); }
+  int64_t inputPlane(int64_t count) const { return winogradPlane(count, channels); }
+  /// Channels of the panels that are multiplied at a time: where weights are made as they are used, those
+  /// that fit the L2 cache.
+  int64_t depthAtOnce() const { return shares() ? panelColumns : channels; }
+  int64_t panelPlane() const { return depthAtOnce() * panelColumns + lineFloats; }
+
+  void transformInput(const float* zeros, int64_t from, int64_t count, float* to, int64_t blockStep,
+                      int64_t planeStep) const {
     const WinogradTiles tiles{height, width, channels, tileRows(), tileColumns(), top, left, from, count};
-    dispatch(WinogradInput<m, r>{tiles, source, zeros, to, channels, panelColumns, planeStep});
+    dispatch(WinogradInput<m, r>{tiles, source, zeros, to, blockStep, planeStep});
   }
 
-  void transformWeight(int64_t block, int64_t row, int64_t rows, int64_t depthFrom, int64_t depthTo,
-                       float* panels, int64_t planeStep) const {
+  /// Depths [from, to) of the panels of a block of outputs, which begin with the channel `first` and hold
+  /// `depth`.
+  void transformWeight(int64_t block, int64_t first, int64_t depth, int64_t from, int64_t to, float* panels,
+                       int64_t planeStep) const {
     const int64_t column = block * panelColumns;
-    dispatch(WinogradWeight<m, r>{weight + column, channels * outputs, outputs, channels,
-                                  std::min(panelColumns, outputs - column), row, row + rows, depthFrom,
-                                  depthTo, panels, planeStep});
+    dispatch(WinogradWeight<m, r>{weight + first * outputs + column, channels * outputs, outputs, depth,
+                                  std::min(panelColumns, outputs - column), from, to, panels, planeStep});
   }
 
-  /// products[t][k] = Σ_c plane[t][c]·panel[c][k] for one plane and a block of outputs.
-  void multiplyPlane(int64_t block, const float* plane, int64_t count, const float* panel, float* products,
-                     const float* next, int64_t nextFloats) const {
-    const float* aRows[winogradMost];
-    float* cRows[winogradMost];
-    for (int64_t t = 0; t < count; ++t) {
-      aRows[t] = plane + t * channels;
-      cRows[t] = products + t * panelColumns;
-    }
-    const int64_t start = 0;
-    TileProduct tiles{};
-    tiles.aRows = aRows, tiles.cRows = cRows;
-    tiles.rows = count, tiles.columns = std::min(panelColumns, outputs - block * panelColumns);
-    tiles.segments = &start, tiles.segmentCount = 1, tiles.length = channels, tiles.aStep = 1;
-    tiles.b = panel, tiles.panelDepth = channels;
-    tiles.next = next;
-    tiles.nextTiles = (nextFloats / channels + lineFloats - 1) / lineFloats;
-    tiles.nextStep = lineFloats, tiles.nextTileStep = channels * lineFloats;
-    dispatch(tiles);
+  /// sums[t][k] (+)= Σ_c plane[t][c]·panel[c][k] for one plane and a block of outputs.
+  void multiplyPlane(int64_t block, const float* plane, int64_t count, const float* panel, int64_t depth,
+                     float* sums, bool accumulate, WinogradAhead first, WinogradAhead second) const {
+    dispatch(WinogradProduct<false>{plane,
+                                    count * panelColumns,
+                                    panel,
+                                    sums,
+                                    count,
+                                    depth,
+                                    std::min(panelColumns, outputs - block * panelColumns),
+                                    accumulate,
+                                    {first, second}});
   }
 
   void transformOutput(int64_t block, const float* products, int64_t planeStep, int64_t from,
@@ -122,21 +130,27 @@ struct WinogradCorrelation {
                                   std::min(panelColumns, outputs - column), end, stream, out});
   }
 
-  /// All planes of the weights, in panels.
+  int64_t weightFloats() const {
+    return (wide() / panelColumns) * ((channels + depthAtOnce() - 1) / depthAtOnce()) * planes * panelPlane();
+  }
+
+  /// All of them: for each block of outputs, then of channels, the panels of the planes.
   void transformWeights(float* to) const {
-    constexpr int64_t depthAtOnce = 16;
-    const int64_t depths = (channels + depthAtOnce - 1) / depthAtOnce;
-    parallelFor(depths * (wide() / panelColumns), [&](int64_t piece) {
-      const int64_t block = piece / depths, depth = piece % depths * depthAtOnce;
-      transformWeight(block, 0, n, depth, std::min(channels, depth + depthAtOnce),
-                      to + block * panelColumns * channels, channels * wide());
+    constexpr int64_t some = 16;
+    const int64_t steps = (channels + some - 1) / some, atOnce = depthAtOnce();
+    const int64_t inBlock = (channels + atOnce - 1) / atOnce;
+    parallelFor(steps * (wide() / panelColumns), [&](int64_t piece) {
+      const int64_t block = piece / steps, channel = piece % steps * some, first = channel / atOnce * atOnce;
+      const int64_t depth = std::min(atOnce, channels - first);
+      transformWeight(block, first, depth, channel - first, std::min(depth, channel - first + some),
+                      to + (block * inBlock + first / atOnce) * planes * panelPlane(), panelPlane());
     });
   }
 
   /// Those that are kept, or null.
   const float* keptWeights() const {
     if (!preparations) return nullptr;
-    return preparations->kept({m, r, channels, outputs}, planes * channels * wide(),
+    return preparations->kept({m, r, channels, outputs}, weightFloats(),
                               [this](float* to) { transformWeights(to); });
   }
 
@@ -144,63 +158,71 @@ struct WinogradCorrelation {
     Block own;
     const float* weights = keptWeights();
     if (!weights) {
-      own = takeFloats(planes * channels * wide());
+      own = takeFloats(weightFloats());
       transformWeights(own.floats());
       weights = own.floats();
     }
-    const int64_t atOnce = winogradBlock<m, r>(channels + panelColumns);
-    parallelWithScratch((tileCount() + atOnce - 1) / atOnce, planes * atOnce * (channels + panelColumns),
-                        [&](int64_t piece, float* scratch) {
-                          const int64_t from = piece * atOnce, count = std::min(atOnce, tileCount() - from);
-                          transformInput(zeros, from, count, scratch, count * channels);
-                          multiplyBlock(from, count, scratch, weights);
-                        });
+    // Equal blocks, as many for each of two or four threads.
+    const int64_t most = winogradBlock<m, r>(channels + panelColumns);
+    const int64_t pieces = roundUp((tileCount() + most - 1) / most, 4);
+    const int64_t atOnce = (tileCount() + pieces - 1) / pieces;
+    parallelWithScratch(
+        (tileCount() + atOnce - 1) / atOnce, planes * (inputPlane(atOnce) + productPlane(atOnce)),
+        [&](int64_t piece, float* scratch) {
+          const int64_t from = piece * atOnce, count = std::min(atOnce, tileCount() - from);
+          transformInput(zeros, from, count, scratch, count * panelColumns, inputPlane(count));
+          multiplyBlock(from, count, scratch, weights);
+        });
   }
 
   /// All products of a block of tiles and their outputs, from planes of the input at the start of `scratch`.
   void multiplyBlock(int64_t from, int64_t count, float* scratch, const float* weights) const {
-    const int64_t weightPlane = channels * wide(), blocks = wide() / panelColumns;
-    float* products = scratch + planes * count * channels;
+    const int64_t blocks = wide() / panelColumns;
+    float* products = scratch + planes * inputPlane(count);
     for (int64_t block = 0; block < blocks; ++block) {
-      const float* panels = weights + block * panelColumns * channels;
       for (int64_t p = 0; p < planes; ++p) {
-        const float* panel = panels + p * weightPlane;
-        const float* next = p + 1 < planes       ? panel + weightPlane
-                            : block + 1 < blocks ? panels + panelColumns * channels
-                                                 : weights;
-        multiplyPlane(block, scratch + p * count * channels, count, panel,
-                      products + p * count * panelColumns, next, channels * panelColumns);
+        const float* panel = weights + (block * planes + p) * panelPlane();
+        const float* next = block + 1 < blocks || p + 1 < planes ? panel + panelPlane() : weights;
+        multiplyPlane(block, scratch + p * inputPlane(count), count, panel, channels,
+                      products + p * productPlane(count), false, {next, panelPlane() / lineFloats},
+                      {scratch + (p + 1) % planes * inputPlane(count), inputPlane(count) / lineFloats});
       }
-      transformOutput(block, products, count * panelColumns, from, count);
+      transformOutput(block, products, productPlane(count), from, count);
     }
   }
 
+  /// By 64 channels at a time, whose transformed weights stay in the L2 cache beside the sums.
   void runSharing(const float* zeros) const {
     const int64_t chunk = winogradChunkOf(tileCount()), blocks = wide() / panelColumns;
-    const Block input = takeFloats(planes * chunk * channels);
+    const Block input = takeFloats(planes * inputPlane(chunk));
     const float* kept = keptWeights();
-    const int64_t panel = channels * panelColumns;
-    const int64_t panelFloats = kept ? 0 : n * panel;
+    const int64_t made = kept ? 0 : planes * panelPlane();
     for (int64_t first = 0; first < tileCount(); first += chunk) {
-      const int64_t count = std::min(chunk, tileCount() - first), inputPlane = count * channels;
+      const int64_t count = std::min(chunk, tileCount() - first), plane = inputPlane(count);
       constexpr int64_t tilesAtOnce = 6;
       parallelRanges(count, tilesAtOnce, [&](int64_t from, int64_t to) {
-        transformInput(zeros, first + from, to - from, input.floats() + from * channels, inputPlane);
+        transformInput(zeros, first + from, to - from, input.floats() + from * panelColumns,
+                       count * panelColumns, plane);
       });
-      parallelWithScratch(
-          blocks, panelFloats + planes * count * panelColumns, [&](int64_t block, float* scratch) {
-            float* products = scratch + panelFloats;
-            for (int64_t p = 0; p < planes; ++p) {
-              if (!kept && p % n == 0) transformWeight(block, p / n, 1, 0, channels, scratch, panel);
-              const float* own =
-                  kept ? kept + p * channels * wide() + block * panel : scratch + p % n * panel;
-              const float* next = input.floats() + (p + 1) % planes * inputPlane;
-              multiplyPlane(block, input.floats() + p * inputPlane, count, own,
-                            products + p * count * panelColumns, kept ? own + channels * wide() : next,
-                            kept ? panel : inputPlane);
-            }
-            transformOutput(block, products, count * panelColumns, first, count);
-          });
+      parallelWithScratch(blocks, made + planes * productPlane(count), [&](int64_t block, float* scratch) {
+        float* sums = scratch + made;
+        const float* panels = kept ? kept + block * (weightFloats() / blocks) : scratch;
+        for (int64_t from = 0; from < channels; from += panelColumns) {
+          const int64_t depth = std::min(panelColumns, channels - from);
+          if (!kept) transformWeight(block, from, depth, 0, depth, scratch, panelPlane());
+          const float* tiles = input.floats() + from * count;
+          for (int64_t p = 0; p < planes; ++p) {
+            const int64_t next = (p + 1) % planes, lines = count * panelColumns / lineFloats;
+            const float* panel = panels + p * panelPlane();
+            multiplyPlane(block, tiles + p * plane, count, panel, depth, sums + p * productPlane(count),
+                          from > 0, {tiles + next * plane, lines},
+                          kept ? WinogradAhead{panel + panelPlane(), panelPlane() / lineFloats}
+                               : WinogradAhead{sums + next * productPlane(count), lines});
+          }
+          if (kept) panels += planes * panelPlane();
+        }
+        transformOutput(block, sums, productPlane(count), first, count);
+      });
     }
   }
 };
@@ -260,7 +282,7 @@ struct WinogradWeightPass {
   void run() const {
     const Block zeros = takeFloats(std::max(s.channels, s.outputs));
     std::memset(zeros.data(), 0, static_cast<size_t>(std::max(s.channels, s.outputs)) * sizeof(float));
-    const int64_t sumFloats = planes * matrix(), own = winogradPlaneFloats;
+    const int64_t sumFloats = planes * sumPlane(), own = winogradPlaneFloats;
     // Where the sums fit beside the planes each range of tiles has its own; ranges are cut by the shape.
     const int64_t ranges =
         sumFloats <= own ? std::clamp<int64_t>(tileCount() / (4 * blockTiles()), 1, 16) : 1;
@@ -282,20 +304,27 @@ struct WinogradWeightPass {
       accumulate(0, tileCount(), winogradChunkOf(tileCount()), zeros.floats(), scratch.floats(),
                  sums.floats(), [](int64_t pieces, const auto& work) { parallelFor(pieces, work); });
     }
-    parallelRanges(matrix(), 1024, [&](int64_t from, int64_t to) {
-      dispatch(WinogradWeightGradient<m, r>{sums.floats() + from, matrix(), to - from, dw + from, matrix()});
+    constexpr int64_t rowsAtOnce = 16;
+    const int64_t blocks = wide() / panelColumns, cuts = (s.channels + rowsAtOnce - 1) / rowsAtOnce;
+    parallelFor(blocks * cuts, [&](int64_t piece) {
+      const int64_t column = piece / cuts * panelColumns, row = piece % cuts * rowsAtOnce;
+      dispatch(WinogradWeightGradient<m, r>{
+          sums.floats() + column * s.channels + row * panelColumns, sumPlane(),
+          std::min(rowsAtOnce, s.channels - row), std::min(panelColumns, s.outputs - column),
+          dw + row * s.outputs + column, s.channels * s.outputs, s.outputs});
     });
   }
 
  private:
-  int64_t matrix() const { return s.channels * s.outputs; }
+  /// Sums lie in blocks of 64 outputs.
+  int64_t sumPlane() const { return s.channels * wide() + lineFloats; }
   int64_t wide() const { return roundUp(s.outputs, panelColumns); }
   int64_t tileRows() const { return (s.outHeight + m - 1) / m; }
   int64_t tileColumns() const { return (s.outWidth + m - 1) / m; }
   int64_t tileCount() const { return s.images * tileRows() * tileColumns(); }
   int64_t blockTiles() const { return winogradBlock<m, r>(s.channels + wide()); }
   int64_t scratchFloats(int64_t tiles) const {
-    return planes * tiles * (roundUp(s.channels, panelColumns) + wide());
+    return planes * (winogradPlane(tiles, s.channels) + winogradPlane(tiles, s.outputs));
   }
 
   /// Adds up the products of tiles [from, to) in `sums`, `atOnce` tiles at a time; forEach(count, work) calls
@@ -303,43 +332,37 @@ struct WinogradWeightPass {
   template <class ForEach>
   void accumulate(int64_t from, int64_t to, int64_t atOnce, const float* zeros, float* scratch, float* sums,
                   const ForEach& forEach) const {
-    constexpr int64_t tilesAtOnce = 6, rowsAtOnce = 96;
-    const int64_t cuts = (s.channels + rowsAtOnce - 1) / rowsAtOnce;
+    constexpr int64_t tilesAtOnce = 6;
+    const int64_t cuts = (s.channels + panelColumns - 1) / panelColumns;
     for (int64_t first = from; first < to; first += atOnce) {
-      const int64_t count = std::min(atOnce, to - first);
-      const int64_t inputPlane = count * roundUp(s.channels, panelColumns), gradientPlane = count * wide();
+      const int64_t count = std::min(atOnce, to - first), blockStep = count * panelColumns;
+      const int64_t inputPlane = winogradPlane(count, s.channels),
+                    gradientPlane = winogradPlane(count, s.outputs);
       float *inputs = scratch, *gradients = scratch + planes * inputPlane;
       forEach((count + tilesAtOnce - 1) / tilesAtOnce, [&](int64_t piece) {
         const int64_t at = piece * tilesAtOnce, some = std::min(tilesAtOnce, count - at);
         WinogradTiles tiles{s.height,    s.width,      s.channels, tileRows(), tileColumns(),
                             s.moves.top, s.moves.left, first + at, some};
-        dispatch(WinogradInput<m, r>{tiles, x, zeros, inputs + at * panelColumns, panelColumns,
-                                     count * panelColumns, inputPlane});
+        dispatch(WinogradInput<m, r>{tiles, x, zeros, inputs + at * panelColumns, blockStep, inputPlane});
         tiles = {s.outHeight, s.outWidth, s.outputs, tileRows(), tileColumns(), 0, 0, first + at, some};
-        dispatch(WinogradGradient<m, r>{tiles, gradient, zeros, gradients + at * panelColumns,
-                                        count * panelColumns, gradientPlane});
+        dispatch(WinogradGradient<m, r>{tiles, gradient, zeros, gradients + at * panelColumns, blockStep,
+                                        gradientPlane});
       });
       forEach(planes * cuts, [&](int64_t piece) {
-        const int64_t p = piece / cuts, row = piece % cuts * rowsAtOnce;
-        const float* aRows[rowsAtOnce];
-        float* cRows[rowsAtOnce];
-        const int64_t start = 0;
-        TileProduct tiles{};
-        tiles.aRows = aRows, tiles.cRows = cRows;
-        tiles.rows = std::min(rowsAtOnce, s.channels - row);
-        tiles.segments = &start, tiles.segmentCount = 1;
-        tiles.length = count, tiles.aStep = panelColumns;
-        tiles.bStep = panelColumns;
-        tiles.addedRows = first > from ? cRows : nullptr;
+        const int64_t p = piece / cuts, row = piece % cuts * panelColumns;
         for (int64_t column = 0; column < s.outputs; column += panelColumns) {
-          for (int64_t i = 0; i < tiles.rows; ++i) {
-            const int64_t c = row + i;
-            aRows[i] = inputs + p * inputPlane + c / panelColumns * count * panelColumns + c % panelColumns;
-            cRows[i] = sums + p * matrix() + c * s.outputs + column;
-          }
-          tiles.columns = std::min(panelColumns, s.outputs - column);
-          tiles.b = gradients + p * gradientPlane + column * count;
-          dispatch(tiles);
+          float* c = sums + p * sumPlane() + column * s.channels + row * panelColumns;
+          const float* b = gradients + p * gradientPlane + column * count;
+          dispatch(WinogradProduct<true>{
+              inputs + p * inputPlane + row * count,
+              0,
+              b,
+              c,
+              std::min(panelColumns, s.channels - row),
+              count,
+              std::min(panelColumns, s.outputs - column),
+              first > from,
+              {{c + s.channels * panelColumns, 4 * panelColumns}, {b + blockStep, blockStep / lineFloats}}});
         }
       });
     }

@@ -184,6 +184,14 @@ const cases: Record<string, Case> = {
     bias: true,
     residual: true,
   },
+  'tiles of several chunks, with many channels': {
+    images: 15,
+    side: [17, 13],
+    channels: 66,
+    outputs: 67,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+  },
   'deep rows': { images: 1, side: [3, 3], channels: 300, outputs: 10, kernel: [3, 3], padding: [1, 1, 1, 1] },
 };
 
