@@ -40,6 +40,13 @@ struct TileProduct {
   void run() const;
 };
 
+/// A product that goes past the caches by itself.
+struct StreamedProduct {
+  TileProduct tiles;
+  template <class Vec>
+  void run() const;
+};
+
 /// Packs b(d, n) = source[rows[d / rowRun] + (d mod rowRun)·runStep + n·columnStep] into panels of four, two
 /// and one vectors of columns, each with its values in the order of use; columns beyond the last are zero.
 /// The packed size is depth × columns rounded up to panelColumns.
@@ -151,11 +158,14 @@ void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, con
 
 /// A tile of `count` rows, of `rows` at most.
 template <class Vec, int rows, int vectors>
-void tileOf(const TileProduct& p, int64_t count, int64_t row, int64_t column, const float* b) {
+void tileOf(const TileProduct& p, int64_t count, int64_t row, int64_t column, const float* b,
+            const float* ahead) {
   if constexpr (rows > 1) {
-    if (count < rows) return tileOf<Vec, rows - 1, vectors>(p, count, row, column, b);
+    if (count < rows) return tileOf<Vec, rows - 1, vectors>(p, count, row, column, b, ahead);
   }
-  if (p.bStep == 0)
+  if (ahead)
+    tile<Vec, rows, vectors, TileB::packed, true>(p, row, column, b, ahead);
+  else if (p.bStep == 0)
     tile<Vec, rows, vectors, TileB::packed, false>(p, row, column, b);
   else if (p.columns - column >= vectors * Vec::size)
     tile<Vec, rows, vectors, TileB::plain, false>(p, row, column, b);
@@ -170,10 +180,8 @@ void tilesOf(const TileProduct& p, int64_t column, const float* b) {
   const int64_t tiles = (p.rows + rows - 1) / rows;
   for (int64_t i = 0, row = 0; i < tiles; ++i) {
     const int64_t count = (p.rows - row + tiles - i - 1) / (tiles - i);
-    if (count == rows && p.bStep == 0 && column == 0 && i < p.nextTiles)
-      tile<Vec, rows, vectors, TileB::packed, true>(p, row, column, b, p.next + i * p.nextTileStep);
-    else
-      tileOf<Vec, rows, vectors>(p, count, row, column, b);
+    const bool prefetch = p.bStep == 0 && column == 0 && i < p.nextTiles;
+    tileOf<Vec, rows, vectors>(p, count, row, column, b, prefetch ? p.next + i * p.nextTileStep : nullptr);
     row += count;
   }
 }
@@ -196,6 +204,12 @@ void TileProduct::run() const {
     }
     column += vectors * Vec::size;
   }
+}
+
+template <class Vec>
+void StreamedProduct::run() const {
+  tiles.run<Vec>();
+  Vec::fence();
 }
 
 template <class Vec>
@@ -235,6 +249,7 @@ void SumBlocks::run() const {
 }
 
 template void TileProduct::run<STRIATE_VEC>() const;
+template void StreamedProduct::run<STRIATE_VEC>() const;
 template void PackPanels::run<STRIATE_VEC>() const;
 template void SumBlocks::run<STRIATE_VEC>() const;
 

@@ -7,6 +7,7 @@
 #include "ops/conv_choice.h"
 #include "ops/conv_depthwise.h"
 #include "ops/conv_direct.h"
+#include "ops/conv_narrow.h"
 #include "ops/conv_scatter.h"
 #include "ops/conv_winograd.h"
 #include "ops/operation.h"
@@ -39,6 +40,8 @@ inline Tensor conv2d(Stream& stream, const Tensor& x, const Tensor& weight, cons
     switch (chosen) {
       case ConvAlgorithm::depthwise:
         return depthwiseForward(s, x.f32(), weight.f32(), end, y.f32());
+      case ConvAlgorithm::narrow:
+        return narrowForward(s, x.f32(), weight.f32(), end, y.f32());
       case ConvAlgorithm::winograd2:
         return s.kernelHeight == 5 ? run(winogradForward<2, 5>) : run(winogradForward<2, 3>);
       case ConvAlgorithm::winograd4:
@@ -103,6 +106,8 @@ inline Tensor conv2dByWeight(Stream& stream, const Tensor& gradient, const Tenso
     switch (chosen) {
       case ConvAlgorithm::depthwise:
         return run(depthwiseByWeight);
+      case ConvAlgorithm::narrow:
+        return run(narrowByWeight);
       case ConvAlgorithm::winograd2:
         return s.kernelHeight == 5 ? run(winogradByWeight<2, 5>) : run(winogradByWeight<2, 3>);
       case ConvAlgorithm::winograd4:

@@ -8,6 +8,7 @@
 
 #include "kernels/kernel.h"
 #include "ops/conv_depthwise.h"
+#include "ops/conv_narrow.h"
 #include "ops/conv_scatter.h"
 #include "ops/conv_shape.h"
 #include "ops/conv_winograd.h"
@@ -16,7 +17,7 @@
 namespace striate {
 
 enum class ConvPass : uint8_t { forward, byInput, byWeight };
-enum class ConvAlgorithm : uint8_t { direct, depthwise, scatter, winograd2, winograd4 };
+enum class ConvAlgorithm : uint8_t { direct, depthwise, narrow, scatter, winograd2, winograd4 };
 
 struct ConvPlan {
   ConvAlgorithm algorithm;
@@ -27,6 +28,8 @@ inline const char* algorithmName(ConvAlgorithm algorithm) {
   switch (algorithm) {
     case ConvAlgorithm::depthwise:
       return "depthwise";
+    case ConvAlgorithm::narrow:
+      return "narrow";
     case ConvAlgorithm::scatter:
       return "scatter";
     case ConvAlgorithm::winograd2:
@@ -49,6 +52,7 @@ struct ConvCost {
   double milliseconds(ConvAlgorithm algorithm) const {
     const double cycles = algorithm == ConvAlgorithm::direct      ? direct()
                           : algorithm == ConvAlgorithm::depthwise ? depthwise()
+                          : algorithm == ConvAlgorithm::narrow    ? narrow()
                           : algorithm == ConvAlgorithm::scatter   ? scatter()
                           : algorithm == ConvAlgorithm::winograd2 ? winograd(2)
                                                                   : winograd(4);
@@ -74,6 +78,12 @@ struct ConvCost {
     const int64_t depth = (back ? s.outputs : s.channels) / s.groups;
     return static_cast<double>(s.images * s.outHeight * s.outWidth * s.kernelHeight * s.kernelWidth) *
            static_cast<double>(depth) * vectors(back ? s.channels : s.outputs) / (2 * share);
+  }
+
+  double narrow() const {
+    constexpr double share = 0.6;
+    return static_cast<double>(s.images * s.outHeight) * vectors(s.outWidth * s.outputs) *
+           static_cast<double>(s.kernelHeight * s.kernelWidth * s.channels) / (2 * share);
   }
 
   double scatter() const {
@@ -111,6 +121,7 @@ inline std::vector<ConvPlan> convPlans(ConvPass pass, const ConvShape& s) {
   add(ConvAlgorithm::direct);
   if (depthwiseSuits(s)) add(ConvAlgorithm::depthwise);
   if (pass == ConvPass::byInput && scatterSuits(s)) add(ConvAlgorithm::scatter);
+  if (pass != ConvPass::byInput && narrowSuits(s)) add(ConvAlgorithm::narrow);
   if (winogradSuits(s)) {
     add(ConvAlgorithm::winograd2);
     if (s.kernelHeight == 3) add(ConvAlgorithm::winograd4);

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 
 #include "kernels/copy.h"
 #include "kernels/matmul_tile.h"
+#include "kernels/stream.h"
 #include "ops/operation.h"
 #include "runtime/parallel.h"
 
@@ -28,8 +30,16 @@ constexpr int64_t depthAtOnce = 512;
 /// Rows up to which a transposed b is not packed, which costs as much as using it some hundred times.
 constexpr int64_t rowsWorthTurning = 192;
 
+/// Depths of sums that are short, so that a block of rows of a stays in the cache, but worth a copy of it.
+constexpr int64_t leastDepth = 4, shortDepth = 512;
+
+/// Depth of which a panel stays in the L2 cache beside what streams by.
+constexpr int64_t longestInCache = 4096;
+
 /// Size of b, and the most rows that use it, for which it is streamed.
 constexpr int64_t streamedFloats = 1 << 20, rowsWorthStreaming = 256;
+/// Size of b from which few rows use it where it lies.
+constexpr int64_t thinFloats = 1 << 24;
 
 inline void multiply(const Product& p, const float* a, const float* b, float* c, const float* bias,
                      bool relu);
@@ -48,12 +58,13 @@ inline void multiplyTurned(const Product& p, const float* a, const float* b, flo
 }
 
 /// c = a·b where b is far larger than the caches and used by few rows: it is read once, by the block that is
-/// packed and used at once.
+/// packed and used at once, while the next one is on its way.
 inline void multiplyStreaming(const Product& p, const float* a, const float* b, float* c, const float* bias,
                               bool relu) {
-  // A block fills a part of the L2 cache; its rows are a page of memory long where pieces enough are left.
+  // A block fills a part of the L2 cache; its rows are half a page of memory where pieces enough are left.
   constexpr int64_t blockFloats = 32 * 1024;
-  const int64_t columnsAtOnce = p.n >= 4096 ? 1024 : 256, depthOfBlock = blockFloats / columnsAtOnce;
+  const bool wide = p.n >= 4096;
+  const int64_t columnsAtOnce = wide ? 512 : 256, depthOfBlock = blockFloats / columnsAtOnce;
   parallelWithScratch(
       (p.n + columnsAtOnce - 1) / columnsAtOnce, blockFloats, [&](int64_t piece, float* packed) {
         const int64_t first = piece * columnsAtOnce, end = std::min(first + columnsAtOnce, p.n);
@@ -63,6 +74,7 @@ inline void multiplyStreaming(const Product& p, const float* a, const float* b, 
         for (int64_t from = 0; from < p.depth; from += depthOfBlock) {
           const int64_t start = from * p.aDepth, noOffset = 0, depth = std::min(depthOfBlock, p.depth - from);
           const bool last = from + depth == p.depth;
+          const float* next = b + (from + depth) * p.bDepth;
           dispatch(PackPanels{b + from * p.bDepth + first, &noOffset, depth, depth, p.bDepth, end - first, 1,
                               packed});
           for (int64_t column = first; column < end; column += panelColumns) {
@@ -74,12 +86,88 @@ inline void multiplyStreaming(const Product& p, const float* a, const float* b, 
             tiles.b = packed + (column - first) * depth, tiles.panelDepth = depth;
             tiles.addedRows = from > 0 ? cRows : nullptr;
             tiles.bias = last && bias ? bias + column : nullptr, tiles.relu = last && relu;
-            tiles.next = b + (from + depth) * p.bDepth + column, tiles.nextStep = p.bDepth;
-            tiles.nextTileStep = lineFloats, tiles.nextTiles = last ? 0 : panelColumns / lineFloats;
+            if (wide) {
+              // Each tile asks for a row of the next block, all along.
+              const int64_t rows = panelColumns * depthOfBlock / columnsAtOnce;
+              tiles.next = next + (column - first) / panelColumns * rows * p.bDepth + first;
+              tiles.nextStep = columnsAtOnce / depthOfBlock, tiles.nextTileStep = p.bDepth;
+              tiles.nextTiles = last ? 0 : rows;
+            } else {
+              tiles.next = next + column, tiles.nextStep = p.bDepth;
+              tiles.nextTileStep = lineFloats, tiles.nextTiles = last ? 0 : panelColumns / lineFloats;
+            }
             dispatch(tiles);
           }
         }
       });
+}
+
+/// The same for so few rows that memory alone counts: b is used where it lies, some of its rows at a time.
+inline void multiplyThin(const Product& p, const float* a, const float* b, float* c, const float* bias,
+                         bool relu) {
+  constexpr int64_t depthAtOnce = 8;
+  const int64_t columnsAtOnce = p.n >= 4096 ? 1024 : 256;
+  parallelRanges(p.n, columnsAtOnce, [&](int64_t first, int64_t end) {
+    const float* aRows[rowsWorthPacking];
+    float* cRows[rowsWorthPacking];
+    for (int64_t r = 0; r < p.m; ++r) aRows[r] = a + r * p.aRow;
+    for (int64_t from = 0; from < p.depth; from += depthAtOnce) {
+      const int64_t start = from * p.aDepth, depth = std::min(depthAtOnce, p.depth - from);
+      const bool last = from + depth == p.depth;
+      for (int64_t column = first; column < end; column += panelColumns) {
+        const float* here = b + from * p.bDepth + column;
+        for (int64_t d = depthAtOnce; d < std::min(2 * depthAtOnce, p.depth - from); ++d)
+          for (int64_t i = 0; i < panelColumns; i += lineFloats)
+            __builtin_prefetch(here + d * p.bDepth + i, 0, 2);
+        for (int64_t r = 0; r < p.m; ++r) cRows[r] = c + r * p.n + column;
+        TileProduct tiles{};
+        tiles.aRows = aRows, tiles.cRows = cRows;
+        tiles.rows = p.m, tiles.columns = std::min(panelColumns, end - column);
+        tiles.segments = &start, tiles.segmentCount = 1, tiles.length = depth, tiles.aStep = p.aDepth;
+        tiles.b = here, tiles.bStep = p.bDepth;
+        tiles.addedRows = from > 0 ? cRows : nullptr;
+        tiles.bias = last && bias ? bias + column : nullptr, tiles.relu = last && relu;
+        dispatch(tiles);
+      }
+    }
+  });
+}
+
+/// b in panels.
+inline Block packedPanels(const Product& p, const float* b) {
+  Block packed = Block::take(p.depth * roundUp(p.n, panelColumns) * static_cast<int64_t>(sizeof(float)));
+  parallelFor((p.n + panelColumns - 1) / panelColumns, [&](int64_t block) {
+    const int64_t column = block * panelColumns, start = 0;
+    dispatch(PackPanels{b + column * p.bColumn, &start, p.depth, p.depth, p.bDepth,
+                        std::min(panelColumns, p.n - column), p.bColumn, packed.floats() + column * p.depth});
+  });
+  return packed;
+}
+
+/// c = a·b where c is far larger than the caches and sums are short, as of a gradient by weights: c goes past
+/// the caches, in whole lines, and rows of a that lie along memory are copied to where their depths are close
+/// together.
+inline void multiplyOuter(const Product& p, const float* a, const float* b, float* c) {
+  constexpr int64_t rowsAtOnce = 48, columnsAtOnce = 1024;
+  const Block packed = packedPanels(p, b);
+  const int64_t rowBlocks = (p.m + rowsAtOnce - 1) / rowsAtOnce;
+  const int64_t columnBlocks = (p.n + columnsAtOnce - 1) / columnsAtOnce;
+  parallelWithScratch(rowBlocks * columnBlocks, p.depth * rowsAtOnce, [&](int64_t piece, float* values) {
+    const int64_t row = piece / columnBlocks * rowsAtOnce, column = piece % columnBlocks * columnsAtOnce;
+    const int64_t rows = std::min(rowsAtOnce, p.m - row), start = 0;
+    for (int64_t d = 0; d < p.depth; ++d)
+      std::memcpy(values + d * rowsAtOnce, a + d * p.aDepth + row, static_cast<size_t>(rows) * sizeof(float));
+    const float* aRows[rowsAtOnce];
+    float* cRows[rowsAtOnce];
+    for (int64_t r = 0; r < rows; ++r) aRows[r] = values + r, cRows[r] = c + (row + r) * p.n + column;
+    TileProduct tiles{};
+    tiles.aRows = aRows, tiles.cRows = cRows;
+    tiles.rows = rows, tiles.columns = std::min(columnsAtOnce, p.n - column);
+    tiles.segments = &start, tiles.segmentCount = 1, tiles.length = p.depth, tiles.aStep = rowsAtOnce;
+    tiles.b = packed.floats() + column * p.depth, tiles.panelDepth = p.depth;
+    tiles.stream = true;
+    dispatch(StreamedProduct{tiles});
+  });
 }
 
 /// Runs on the compute thread. Pieces are blocks of rows by blocks of columns.
@@ -87,20 +175,20 @@ inline void multiply(const Product& p, const float* a, const float* b, float* c,
                      bool relu) {
   if (p.bDepth == 1 && p.bColumn != 1 && p.m <= rowsWorthTurning && p.n > 2 * p.m && !bias && !relu)
     return multiplyTurned(p, a, b, c);
+  if (p.bColumn == 1 && p.m < rowsWorthPacking && p.n * p.depth >= thinFloats)
+    return multiplyThin(p, a, b, c, bias, relu);
   if (p.bColumn == 1 && p.m <= rowsWorthStreaming && p.n * p.depth >= streamedFloats)
     return multiplyStreaming(p, a, b, c, bias, relu);
+  if (p.aRow == 1 && p.bColumn == 1 && p.depth >= leastDepth && p.depth <= shortDepth && !bias && !relu &&
+      p.n % lineFloats == 0 && streams(p.m * p.n * static_cast<int64_t>(sizeof(float))))
+    return multiplyOuter(p, a, b, c);
   const bool pack = p.bColumn != 1 || p.m >= rowsWorthPacking;
   const int64_t columnBlocks = (p.n + panelColumns - 1) / panelColumns;
   Block packed;
-  if (pack) {
-    packed = Block::take(p.depth * roundUp(p.n, panelColumns) * static_cast<int64_t>(sizeof(float)));
-    parallelFor(columnBlocks, [&](int64_t block) {
-      const int64_t column = block * panelColumns, start = 0;
-      dispatch(PackPanels{b + column * p.bColumn, &start, p.depth, p.depth, p.bDepth,
-                          std::min(panelColumns, p.n - column), p.bColumn,
-                          packed.floats() + column * p.depth});
-    });
-  }
+  if (pack) packed = packedPanels(p, b);
+  // Rows of a that come from memory do so in one go, and the next tile's meanwhile.
+  const bool fromMemory = pack && p.aDepth == 1 && p.aRow == p.depth && p.n <= panelColumns &&
+                          p.depth <= longestInCache && p.m * p.depth >= streamedFloats;
   constexpr int64_t rowsAtOnce = 48;
   const int64_t rowBlocks = (p.m + rowsAtOnce - 1) / rowsAtOnce;
   parallelFor(rowBlocks * columnBlocks, [&](int64_t piece) {
@@ -115,7 +203,7 @@ inline void multiply(const Product& p, const float* a, const float* b, float* c,
       aRows[r] = a + (row + r) * p.aRow;
       cRows[r] = c + (row + r) * p.n + column;
     }
-    const int64_t cut = pack ? depthAtOnce : std::max<int64_t>(1, p.depth);
+    const int64_t cut = pack && !fromMemory ? depthAtOnce : std::max<int64_t>(1, p.depth);
     for (int64_t from = 0; from == 0 || from < p.depth; from += cut) {
       const int64_t start = from * p.aDepth;
       const bool last = from + cut >= p.depth;
@@ -135,6 +223,12 @@ inline void multiply(const Product& p, const float* a, const float* b, float* c,
       tiles.addedRows = from > 0 ? cRows : nullptr;
       tiles.bias = last && bias ? bias + column : nullptr;
       tiles.relu = last && relu;
+      constexpr int64_t step = 6;
+      if (fromMemory && row + rows < p.m) {
+        tiles.next = aRows[0] + step * p.depth;
+        tiles.nextStep = step, tiles.nextTileStep = step * p.depth,
+        tiles.nextTiles = (rows + step - 1) / step;
+      }
       dispatch(tiles);
     }
   });

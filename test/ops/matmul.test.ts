@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { grad } from '../../lib/autograd.js';
 import { linear, matmul } from '../../lib/ops/matmul.js';
-import { expectClose, expectGradients, expectSameBits, f32, noise, noisy } from '../check.js';
+import { expectClose, expectGradients, expectSameBits, f32, noise, noisy, relativeError } from '../check.js';
 
 /** a [m, k]·b [k, n] in double precision. */
 function definition(
@@ -127,6 +127,7 @@ describe('linear', () => {
   test.each([
     { m: 7, depth: 19, n: 37, why: 'few rows, whose side is turned for the gradient by x' },
     { m: 5, depth: 263, n: 4099, why: 'weights that are streamed, with their gradients' },
+    { m: 9, depth: 1031, n: 1033, why: 'weights whose rows are read in one go by the gradient by x' },
     { m: 50, depth: 1061, n: 997, why: 'weights that are streamed by narrower blocks' },
   ])('$why', async ({ m, depth, n }) => {
     const [x, w, g] = [noise(m * depth, 1), noise(depth * n, 2), noise(m * n, 3)];
@@ -144,12 +145,45 @@ describe('linear', () => {
     await expectSameBits(() => [linear(a, b, c, { relu: true })]);
   });
 
+  test('few rows use weights larger than the caches where they lie', async () => {
+    const [m, depth, n] = [5, 4099, 4099];
+    const part = noise(65_537, 2);
+    const w = new Float32Array(depth * n);
+    for (let i = 0; i < w.length; i++) w[i] = part[i % part.length]!;
+    const x = noise(m * depth, 1);
+    using a = f32(x, [m, depth]);
+    using b = f32(w, [depth, n]);
+    using c = f32(noise(n, 3), [n]);
+    const bias = await c.data();
+    await expectClose(
+      linear(a, b, c),
+      definition(x, w, m, depth, n).map((v, i) => v + bias[i % n]!),
+    );
+    await expectSameBits(() => [linear(a, b, c, { relu: true })]);
+  });
+
   test('refuses features that differ', () => {
     expect(() => linear(noisy([2, 3]), noisy([4, 5]))).toThrow(/linear: input \[2, 3\] wants 4 features/);
     expect(() => linear(noisy([2, 4]), noisy([4, 5]), noisy([4]))).toThrow(
       /bias has shape \[4\], wants \[5\]/,
     );
   });
+});
+
+test('a product larger than the caches, of short sums', async () => {
+  const [m, depth, n] = [2051, 7, 4112];
+  const a = noise(depth * m, 1);
+  const b = noise(depth * n, 2);
+  using u = f32(a, [depth, m]);
+  using v = f32(b, [depth, n]);
+  using y = matmul(u, v, { transposeA: true });
+  const data = await y.data();
+  for (const row of [0, 47, 48, 1000, 2015, 2050]) {
+    const ofRow = Float32Array.from({ length: depth }, (_, d) => a[d * m + row]!);
+    const actual = data.subarray(row * n, (row + 1) * n);
+    expect(relativeError(actual, definition(ofRow, b, 1, depth, n))).toBeLessThanOrEqual(1e-6);
+  }
+  await expectSameBits(() => [matmul(u, v, { transposeA: true })]);
 });
 
 test('matmul refuses what does not fit', () => {

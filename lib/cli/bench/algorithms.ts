@@ -7,7 +7,15 @@ import { resultSide, type Layer } from './layers.js';
 export const passes = ['fwd', 'bwdData', 'bwdWeights'] as const;
 export type Pass = (typeof passes)[number];
 
-export const algorithms = ['auto', 'direct', 'depthwise', 'scatter', 'winograd2', 'winograd4'] as const;
+export const algorithms = [
+  'auto',
+  'direct',
+  'depthwise',
+  'narrow',
+  'scatter',
+  'winograd2',
+  'winograd4',
+] as const;
 export type Algorithm = (typeof algorithms)[number];
 
 /** An algorithm that can run a pass, and the milliseconds that the cost model expects. */
