@@ -3,8 +3,6 @@
 // A [n, m], B [n, n] and G [n, r]
 //   y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A   and   dg = Gᵀ[(A dy Aᵀ) ⊙ (Bᵀ d B)]G.
 // Each place of the n × n is a plane: over tiles and channels it is a matrix, and ⊙ becomes n² products.
-//
-// n = 4 interpolates at 0, 1, −1 and infinity; n = 6 at ½ and −2 as well, which errs half as much as ±2.
 #pragma once
 
 #include "kernels/conv_end.h"
@@ -15,14 +13,22 @@ namespace striate {
 template <int m, int r>
 constexpr int winogradPlanes = (m + r - 1) * (m + r - 1);
 
-/// Tiles [from, from + count) of images [height, width, channels], counted row by row through all images.
-/// Tile (0, 0) of an image starts at its place (−top, −left).
+/// Tiles list[0..count) of images [height, width, channels], as counted row by row through all images. Tile
+/// (0, 0) of an image starts at its place (−top, −left). Those of the last row and column have `edge` ≤ m
+/// rows and columns of outputs: they do without the points from edge + r − 2 on, save infinity, and so
+/// without their planes.
 struct WinogradTiles {
   int64_t height, width, channels;
   int64_t rows, columns;  ///< of tiles in an image
   int64_t top, left;
-  int64_t from, count;
+  int64_t edge;
+  const int64_t* list;
+  int64_t count;
 };
+
+/// Whether tiles of m × m with kernels of r × r may have an edge smaller than m.
+template <int m, int r>
+constexpr bool winogradEdges = m == 4 && r == 3;
 
 /// (Bᵀ d B)ₚ of the tiles' n² values, which are zero beyond the image:
 /// planes[p·planeStep + c / 64·blockStep + t·64 + c mod 64], the last vector of channels filled up with
@@ -98,128 +104,31 @@ struct WinogradWeightGradient {
 #include "kernels/math.h"
 #include "kernels/matmul_tile.h"
 #include "kernels/stream.h"
+#include "kernels/winograd_points.h"
 
 namespace striate {
 
-/// a·factor + b
-template <class Vec>
-inline __attribute__((always_inline)) Vec times(float factor, Vec a, Vec b) {
-  return fma(Vec::broadcast(factor), a, b);
-}
-
-/// Bᵀ, which depends on the points alone.
-template <class Vec, int n>
-struct WinogradPoints;
-
-template <class Vec>
-struct WinogradPoints<Vec, 4> {
-  static void input(const Vec (&d)[4], Vec (&v)[4]) {
-    v[0] = d[0] - d[2];
-    v[1] = d[1] + d[2];
-    v[2] = d[2] - d[1];
-    v[3] = d[3] - d[1];
-  }
-};
-
-template <class Vec>
-struct WinogradPoints<Vec, 6> {
-  static void input(const Vec (&d)[6], Vec (&v)[6]) {
-    const Vec even = d[4] - d[2], odd = d[3] - d[1];
-    v[0] = times(1.5f, odd, times(-2.0f, d[2], d[0] + d[4]));
-    v[1] = times(1.5f, d[2] + d[3], even + odd);
-    v[2] = times(1.5f, d[3] - d[2], even - odd);
-    v[3] = times(2.0f, odd, even);
-    v[4] = times(-0.5f, odd, even);
-    v[5] = times(1.5f, even, times(-2.0f, d[3], d[1] + d[5]));
-  }
-};
-
-/// A, Aᵀ and G, with sums that share their terms.
-template <class Vec, int m, int r>
-struct Winograd;
-
-template <class Vec>
-struct Winograd<Vec, 2, 3> : WinogradPoints<Vec, 4> {
-  static void gradient(const Vec (&y)[2], Vec (&v)[4]) {
-    v[0] = y[0];
-    v[1] = y[0] + y[1];
-    v[2] = y[0] - y[1];
-    v[3] = y[1];
-  }
-  static void output(const Vec (&v)[4], Vec (&y)[2]) {
-    y[0] = v[0] + v[1] + v[2];
-    y[1] = v[1] - v[2] + v[3];
-  }
-  static constexpr float weight[4][3] = {{1, 0, 0}, {0.5f, 0.5f, 0.5f}, {0.5f, -0.5f, 0.5f}, {0, 0, 1}};
-};
-
-template <class Vec>
-struct Winograd<Vec, 4, 3> : WinogradPoints<Vec, 6> {
-  static void gradient(const Vec (&y)[4], Vec (&v)[6]) {
-    const Vec even = y[0] + y[2], odd = y[1] + y[3];
-    v[0] = y[0];
-    v[1] = even + odd;
-    v[2] = even - odd;
-    v[3] = times(0.125f, y[3], times(0.25f, y[2], times(0.5f, y[1], y[0])));
-    v[4] = times(-8.0f, y[3], times(4.0f, y[2], times(-2.0f, y[1], y[0])));
-    v[5] = y[3];
-  }
-  static void output(const Vec (&v)[6], Vec (&y)[4]) {
-    const Vec sum = v[1] + v[2], difference = v[1] - v[2];
-    y[0] = v[0] + sum + (v[3] + v[4]);
-    y[1] = times(-2.0f, v[4], times(0.5f, v[3], difference));
-    y[2] = times(4.0f, v[4], times(0.25f, v[3], sum));
-    y[3] = times(-8.0f, v[4], times(0.125f, v[3], difference)) + v[5];
-  }
-  static constexpr float weight[6][3] = {{1, 0, 0},
-                                         {1 / 3.0f, 1 / 3.0f, 1 / 3.0f},
-                                         {-1 / 3.0f, 1 / 3.0f, -1 / 3.0f},
-                                         {-16 / 15.0f, -8 / 15.0f, -4 / 15.0f},
-                                         {1 / 15.0f, -2 / 15.0f, 4 / 15.0f},
-                                         {0, 0, 1}};
-};
-
-template <class Vec>
-struct Winograd<Vec, 2, 5> : WinogradPoints<Vec, 6> {
-  static void gradient(const Vec (&y)[2], Vec (&v)[6]) {
-    v[0] = y[0];
-    v[1] = y[0] + y[1];
-    v[2] = y[0] - y[1];
-    v[3] = times(0.5f, y[1], y[0]);
-    v[4] = times(-2.0f, y[1], y[0]);
-    v[5] = y[1];
-  }
-  static void output(const Vec (&v)[6], Vec (&y)[2]) {
-    y[0] = v[0] + (v[1] + v[2]) + (v[3] + v[4]);
-    y[1] = times(-2.0f, v[4], times(0.5f, v[3], v[1] - v[2])) + v[5];
-  }
-  static constexpr float weight[6][5] = {{1, 0, 0, 0, 0},
-                                         {1 / 3.0f, 1 / 3.0f, 1 / 3.0f, 1 / 3.0f, 1 / 3.0f},
-                                         {-1 / 3.0f, 1 / 3.0f, -1 / 3.0f, 1 / 3.0f, -1 / 3.0f},
-                                         {-16 / 15.0f, -8 / 15.0f, -4 / 15.0f, -2 / 15.0f, -1 / 15.0f},
-                                         {1 / 15.0f, -2 / 15.0f, 4 / 15.0f, -8 / 15.0f, 16 / 15.0f},
-                                         {0, 0, 0, 0, 1}};
-};
-
-/// Applies a 1-D transform to the rows, then to the columns, of a square.
-template <class Vec, int in, int out, class Transform, class Load, class Store>
-inline __attribute__((always_inline)) void transformSquare(Transform transform, Load load, Store store) {
-  Vec half[in][out];
+/// Applies a 1-D transform to the rows, and another to the columns.
+template <class Vec, int inRows, int inColumns, int outRows, int outColumns, class AlongRow,
+          class AlongColumn, class Load, class Store>
+inline __attribute__((always_inline)) void transformTile(AlongRow alongRow, AlongColumn alongColumn,
+                                                         Load load, Store store) {
+  Vec half[inRows][outColumns];
 #pragma GCC unroll 6
-  for (int i = 0; i < in; ++i) {
-    Vec row[in];
+  for (int i = 0; i < inRows; ++i) {
+    Vec row[inColumns];
 #pragma GCC unroll 6
-    for (int j = 0; j < in; ++j) row[j] = load(i, j);
-    transform(row, half[i]);
+    for (int j = 0; j < inColumns; ++j) row[j] = load(i, j);
+    alongRow(row, half[i]);
   }
 #pragma GCC unroll 6
-  for (int j = 0; j < out; ++j) {
-    Vec column[in], result[out];
+  for (int j = 0; j < outColumns; ++j) {
+    Vec column[inRows], result[outRows];
 #pragma GCC unroll 6
-    for (int i = 0; i < in; ++i) column[i] = half[i][j];
-    transform(column, result);
+    for (int i = 0; i < inRows; ++i) column[i] = half[i][j];
+    alongColumn(column, result);
 #pragma GCC unroll 6
-    for (int i = 0; i < out; ++i) store(i, j, result[i]);
+    for (int i = 0; i < outRows; ++i) store(i, j, result[i]);
   }
 }
 
@@ -232,6 +141,45 @@ struct WinogradPlace {
         row(tile / tiles.columns % tiles.rows),
         column(tile % tiles.columns) {}
 };
+
+/// A number known to the compiler.
+template <int number>
+struct WinogradSize {
+  static constexpr int value = number;
+};
+
+/// body(rows, columns), the sizes of a tile's outputs.
+template <int m, int edge, class Body>
+inline __attribute__((always_inline)) void withEdge(const WinogradTiles& tiles, const WinogradPlace& at,
+                                                    const Body& body) {
+  const bool low = at.row == tiles.rows - 1, right = at.column == tiles.columns - 1;
+  if (low && right)
+    body(WinogradSize<edge>{}, WinogradSize<edge>{});
+  else if (low)
+    body(WinogradSize<edge>{}, WinogradSize<m>{});
+  else if (right)
+    body(WinogradSize<m>{}, WinogradSize<edge>{});
+  else
+    body(WinogradSize<m>{}, WinogradSize<m>{});
+}
+
+template <int m, int r, class Body>
+inline __attribute__((always_inline)) void withSizes(const WinogradTiles& tiles, const WinogradPlace& at,
+                                                     const Body& body) {
+  if constexpr (winogradEdges<m, r>) {
+    switch (tiles.edge) {
+      case 1:
+        return withEdge<m, 1>(tiles, at, body);
+      case 2:
+        return withEdge<m, 2>(tiles, at, body);
+      case 3:
+        return withEdge<m, 3>(tiles, at, body);
+      default:
+        break;
+    }
+  }
+  body(WinogradSize<m>{}, WinogradSize<m>{});
+}
 
 /// Pointers to a tile's side × side values, those beyond the image to zeros.
 template <int side>
@@ -248,45 +196,56 @@ inline void winogradValues(const WinogradTiles& tiles, const float* images, cons
               : zeros;
 }
 
-/// The transform of each tile's side × side values to n × n planes, in blocks of 64 channels.
-template <class Vec, int side, int n, class Kernel, class Transform>
-void transformTiles(const Kernel& k, int step, Transform transform) {
+/// The transform of each tile's values, `extra` more than its outputs along each side, to planes in blocks of
+/// 64 channels. transform(size, from, to) is the 1-D one for a size of outputs.
+template <class Vec, int m, int r, int extra, class Kernel, class Transform>
+void transformTiles(const Kernel& k, Transform transform) {
+  constexpr int n = m + r - 1;
   const WinogradTiles& tiles = k.tiles;
   const int64_t planeStep = k.planeStep;
   for (int64_t t = 0; t < tiles.count; ++t) {
-    const float* d[side][side];
-    winogradValues<side>(tiles, k.images, k.zeros, WinogradPlace(tiles, tiles.from + t), step, d);
-    for (int64_t first = 0; first < tiles.channels; first += panelColumns) {
-      const int64_t rest = tiles.channels - first;
-      float* to = k.planes + first / panelColumns * k.blockStep + t * panelColumns;
-      forVectors<Vec>(rest < panelColumns ? rest : panelColumns, [&](int64_t c, auto load,
-                                                                     auto) __attribute__((always_inline)) {
-        transformSquare<Vec, side, n>(
-            transform, [&](int i, int j) __attribute__((always_inline)) { return load(d[i][j] + first + c); },
-            [&](int i, int j, Vec v)
-                __attribute__((always_inline)) { v.store(to + (i * n + j) * planeStep + c); });
-      });
-    }
+    const float* d[m + extra][m + extra];
+    const WinogradPlace at(tiles, tiles.list[t]);
+    winogradValues<m + extra>(tiles, k.images, k.zeros, at, m, d);
+    withSizes<m, r>(tiles, at, [&](auto rows, auto columns) __attribute__((always_inline)) {
+      constexpr int down = rows.value, across = columns.value;
+      for (int64_t first = 0; first < tiles.channels; first += panelColumns) {
+        const int64_t rest = tiles.channels - first;
+        float* to = k.planes + first / panelColumns * k.blockStep + t * panelColumns;
+        forVectors<Vec>(rest < panelColumns ? rest : panelColumns, [&](int64_t c, auto load,
+                                                                       auto) __attribute__((always_inline)) {
+          transformTile<Vec, down + extra, across + extra, down + r - 1, across + r - 1>(
+              [&](const auto& from, auto& result)
+                  __attribute__((always_inline)) { transform(columns, from, result); },
+              [&](const auto& from, auto& result)
+                  __attribute__((always_inline)) { transform(rows, from, result); },
+              [&](int i, int j) __attribute__((always_inline)) { return load(d[i][j] + first + c); },
+              [&](int i, int j, Vec v) __attribute__((always_inline)) {
+                v.store(to + (winogradPoint<m, r>(i, down) * n + winogradPoint<m, r>(j, across)) * planeStep +
+                        c);
+              });
+        });
+      }
+    });
   }
 }
 
 template <int m, int r>
 template <class Vec>
 void WinogradInput<m, r>::run() const {
-  constexpr int n = m + r - 1;
-  transformTiles<Vec, n, n>(*this, m,
-                            [](const Vec(&from)[n], Vec(&result)[n])
-                                __attribute__((always_inline)) { Winograd<Vec, m, r>::input(from, result); });
+  transformTiles<Vec, m, r, r - 1>(
+      *this, [](auto size, const auto& from, auto& result) __attribute__((always_inline)) {
+        WinogradSide<Vec, m, r, size.value>::input(from, result);
+      });
 }
 
 template <int m, int r>
 template <class Vec>
 void WinogradGradient<m, r>::run() const {
-  constexpr int n = m + r - 1;
-  transformTiles<Vec, m, n>(*this, m,
-                            [](const Vec(&from)[m], Vec(&result)[n]) __attribute__((always_inline)) {
-                              Winograd<Vec, m, r>::gradient(from, result);
-                            });
+  transformTiles<Vec, m, r, 0>(*this,
+                               [](auto size, const auto& from, auto& result) __attribute__((always_inline)) {
+                                 WinogradSide<Vec, m, r, size.value>::gradient(from, result);
+                               });
 }
 
 template <int m, int r>
@@ -330,7 +289,7 @@ void WinogradOutput<m, r>::run() const {
   constexpr int n = m + r - 1;
   const int64_t pixel = tiles.channels, step = planeStep;
   for (int64_t t = 0; t < tiles.count; ++t) {
-    const WinogradPlace at(tiles, tiles.from + t);
+    const WinogradPlace at(tiles, tiles.list[t]);
     const int64_t top = at.row * m, left = at.column * m;
     const int64_t down = tiles.height - top < m ? tiles.height - top : m;
     const int64_t across = tiles.width - left < m ? tiles.width - left : m;
@@ -338,28 +297,35 @@ void WinogradOutput<m, r>::run() const {
     const float* added = end.residual ? end.residual + (to - images) : nullptr;
     const float* from = planes + t * panelColumns;
     const Vec floor = Vec::broadcast(end.relu ? 0.0f : -INFINITY);
-    const auto tile = [&](auto whole) __attribute__((always_inline)) {
-      writeVectors<Vec>(
-          to, columns, stream, [&](int64_t k, auto load, auto store) __attribute__((always_inline)) {
-            const Vec shift = end.bias ? load(end.bias + column + k) : Vec::broadcast(0.0f);
-            transformSquare<Vec, n, m>(
-                [](const auto& in, Vec(&out)[m])
-                    __attribute__((always_inline)) { Winograd<Vec, m, r>::output(in, out); },
-                [&](int i, int j)
-                    __attribute__((always_inline)) { return load(from + (i * n + j) * step + k); },
-                [&](int i, int j, Vec v) __attribute__((always_inline)) {
-                  if (!whole() && (i >= down || j >= across)) return;
-                  const int64_t at = (i * tiles.width + j) * pixel + k;
-                  Vec sum = v + shift;
-                  if (added) sum = sum + load(added + at);
-                  store(to + at, max(floor, sum));
-                });
-          });
-    };
-    if (down == m && across == m)
-      tile([] { return true; });
-    else
-      tile([] { return false; });
+    withSizes<m, r>(tiles, at, [&](auto rowSize, auto columnSize) __attribute__((always_inline)) {
+      constexpr int high = rowSize.value, wide = columnSize.value;
+      const auto tile = [&](auto whole) __attribute__((always_inline)) {
+        writeVectors<Vec>(
+            to, columns, stream, [&](int64_t k, auto load, auto store) __attribute__((always_inline)) {
+              const Vec shift = end.bias ? load(end.bias + column + k) : Vec::broadcast(0.0f);
+              transformTile<Vec, high + r - 1, wide + r - 1, high, wide>(
+                  [&](const auto& in, auto& result)
+                      __attribute__((always_inline)) { WinogradSide<Vec, m, r, wide>::output(in, result); },
+                  [&](const auto& in, auto& result)
+                      __attribute__((always_inline)) { WinogradSide<Vec, m, r, high>::output(in, result); },
+                  [&](int i, int j) __attribute__((always_inline)) {
+                    return load(from +
+                                (winogradPoint<m, r>(i, high) * n + winogradPoint<m, r>(j, wide)) * step + k);
+                  },
+                  [&](int i, int j, Vec v) __attribute__((always_inline)) {
+                    if (!whole() && (i >= down || j >= across)) return;
+                    const int64_t place = (i * tiles.width + j) * pixel + k;
+                    Vec sum = v + shift;
+                    if (added) sum = sum + load(added + place);
+                    store(to + place, max(floor, sum));
+                  });
+            });
+      };
+      if (high < m || wide < m || (down == m && across == m))
+        tile([] { return true; });
+      else
+        tile([] { return false; });
+    });
   }
   if (stream) Vec::fence();
 }

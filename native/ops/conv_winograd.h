@@ -42,6 +42,57 @@ inline int64_t winogradChunkOf(int64_t tiles) {
   return (tiles + chunks - 1) / chunks;
 }
 
+/// Tiles of `most` × `most` outputs over images.
+struct WinogradGrid {
+  int64_t rows, columns, count;
+  int64_t edge;  ///< as of WinogradTiles
+
+  template <int m, int r>
+  static WinogradGrid of(int64_t images, int64_t height, int64_t width) {
+    WinogradGrid grid{(height + m - 1) / m, (width + m - 1) / m, 0, m};
+    grid.count = images * grid.rows * grid.columns;
+    const int64_t low = height - (grid.rows - 1) * m, right = width - (grid.columns - 1) * m;
+    if (winogradEdges<m, r> && low == right) grid.edge = low;
+    return grid;
+  }
+};
+
+/// Tiles that go through all steps together, in such an order that each plane has a range of them: first
+/// those of the last column, in the end those of the last row.
+template <int m, int r>
+struct WinogradChunk {
+  static constexpr int64_t n = m + r - 1, most = winogradChunk * 3 / 2;
+
+  int64_t list[most];
+  int64_t count;
+
+  WinogradChunk(const WinogradGrid& grid, int64_t from, int64_t count) : count(count), edge_(grid.edge) {
+    const bool edges = grid.edge < m;
+    int64_t at = 0;
+    for (int kind = 0; kind < 4; ++kind) {
+      starts_[kind] = at;
+      for (int64_t tile = from; tile < from + count; ++tile) {
+        const bool right = edges && tile % grid.columns == grid.columns - 1;
+        const bool low = edges && tile / grid.columns % grid.rows == grid.rows - 1;
+        if (kind == (low ? right ? 3 : 2 : right ? 0 : 1)) list[at++] = tile;
+      }
+    }
+  }
+
+  /// The tiles that have a plane.
+  int64_t begin(int64_t plane) const { return has(plane % n) ? 0 : starts_[1]; }
+  int64_t end(int64_t plane) const {
+    return has(plane / n) ? (has(plane % n) ? count : starts_[3]) : starts_[2];
+  }
+
+ private:
+  /// Whether the tiles of an edge have a point.
+  bool has(int64_t point) const { return point < edge_ + r - 2 || point == n - 1; }
+
+  int64_t edge_;
+  int64_t starts_[4];
+};
+
 /// Floats from one plane of tiles to the next, in blocks of 64 channels. The odd line keeps the same place of
 /// different planes in different sets of a cache.
 inline int64_t winogradPlane(int64_t tiles, int64_t channels) {
@@ -70,6 +121,8 @@ struct WinogradCorrelation {
   ConvEnd end;
   float* out;
 
+  const WinogradGrid grid = WinogradGrid::of<m, r>(images, outHeight, outWidth);
+
   void run() const {
     if (images * outHeight * outWidth * outputs == 0) return;
     const Block zeros = takeFloats(channels);
@@ -78,11 +131,10 @@ struct WinogradCorrelation {
   }
 
  private:
+  using Chunk = WinogradChunk<m, r>;
+
   bool shares() const { return planes * channels * wide() > winogradWeightFloats; }
   int64_t wide() const { return roundUp(outputs, panelColumns); }
-  int64_t tileRows() const { return (outHeight + m - 1) / m; }
-  int64_t tileColumns() const { return (outWidth + m - 1) / m; }
-  int64_t tileCount() const { return images * tileRows() * tileColumns(); }
 
   static int64_t productPlane(int64_t count) { return winogradPlane(count, panelColumns); }
   int64_t inputPlane(int64_t count) const { return winogradPlane(count, channels); }
@@ -91,10 +143,12 @@ struct WinogradCorrelation {
   int64_t depthAtOnce() const { return shares() ? panelColumns : channels; }
   int64_t panelPlane() const { return depthAtOnce() * panelColumns + lineFloats; }
 
-  void transformInput(const float* zeros, int64_t from, int64_t count, float* to, int64_t blockStep,
-                      int64_t planeStep) const {
-    const WinogradTiles tiles{height, width, channels, tileRows(), tileColumns(), top, left, from, count};
-    dispatch(WinogradInput<m, r>{tiles, source, zeros, to, blockStep, planeStep});
+  /// Transforms tiles [from, to) of a chunk.
+  void transformInput(const float* zeros, const Chunk& chunk, int64_t from, int64_t to, float* input) const {
+    const WinogradTiles tiles{height, width, channels,  grid.rows,         grid.columns,
+                              top,    left,  grid.edge, chunk.list + from, to - from};
+    dispatch(WinogradInput<m, r>{tiles, source, zeros, input + from * panelColumns,
+                                 chunk.count * panelColumns, inputPlane(chunk.count)});
   }
 
   /// Depths [from, to) of the panels of a block of outputs, which begin with the channel `first` and hold
@@ -106,27 +160,29 @@ struct WinogradCorrelation {
                                   std::min(panelColumns, outputs - column), from, to, panels, planeStep});
   }
 
-  /// sums[t][k] (+)= Σ_c plane[t][c]·panel[c][k] for one plane and a block of outputs.
-  void multiplyPlane(int64_t block, const float* plane, int64_t count, const float* panel, int64_t depth,
-                     float* sums, bool accumulate, WinogradAhead first, WinogradAhead second) const {
-    dispatch(WinogradProduct<false>{plane,
-                                    count * panelColumns,
+  /// sums[t][k] (+)= Σ_c input[t][c]·panel[c][k] for the tiles that have the plane p, and a block of outputs.
+  void multiplyPlane(int64_t block, const Chunk& chunk, int64_t p, const float* input, const float* panel,
+                     int64_t depth, float* sums, bool accumulate, WinogradAhead first,
+                     WinogradAhead second) const {
+    const int64_t begin = chunk.begin(p);
+    dispatch(WinogradProduct<false>{input + p * inputPlane(chunk.count) + begin * panelColumns,
+                                    chunk.count * panelColumns,
                                     panel,
-                                    sums,
-                                    count,
+                                    sums + p * productPlane(chunk.count) + begin * panelColumns,
+                                    chunk.end(p) - begin,
                                     depth,
                                     std::min(panelColumns, outputs - block * panelColumns),
                                     accumulate,
                                     {first, second}});
   }
 
-  void transformOutput(int64_t block, const float* products, int64_t planeStep, int64_t from,
-                       int64_t count) const {
-    const WinogradTiles tiles{outHeight, outWidth, outputs, tileRows(), tileColumns(), 0, 0, from, count};
+  void transformOutput(int64_t block, const Chunk& chunk, const float* products) const {
+    const WinogradTiles tiles{outHeight, outWidth, outputs,   grid.rows,  grid.columns,
+                              0,         0,        grid.edge, chunk.list, chunk.count};
     const int64_t column = block * panelColumns;
     const bool stream = outputs % lineFloats == 0 && streams(images * outHeight * outWidth * outputs *
                                                              static_cast<int64_t>(sizeof(float)));
-    dispatch(WinogradOutput<m, r>{tiles, products, planeStep, column,
+    dispatch(WinogradOutput<m, r>{tiles, products, productPlane(chunk.count), column,
                                   std::min(panelColumns, outputs - column), end, stream, out});
   }
 
@@ -164,65 +220,67 @@ struct WinogradCorrelation {
     }
     // Equal blocks, as many for each of two or four threads.
     const int64_t most = winogradBlock<m, r>(channels + panelColumns);
-    const int64_t pieces = roundUp((tileCount() + most - 1) / most, 4);
-    const int64_t atOnce = (tileCount() + pieces - 1) / pieces;
-    parallelWithScratch(
-        (tileCount() + atOnce - 1) / atOnce, planes * (inputPlane(atOnce) + productPlane(atOnce)),
-        [&](int64_t piece, float* scratch) {
-          const int64_t from = piece * atOnce, count = std::min(atOnce, tileCount() - from);
-          transformInput(zeros, from, count, scratch, count * panelColumns, inputPlane(count));
-          multiplyBlock(from, count, scratch, weights);
-        });
+    const int64_t pieces = roundUp((grid.count + most - 1) / most, 4);
+    const int64_t atOnce = (grid.count + pieces - 1) / pieces;
+    parallelWithScratch((grid.count + atOnce - 1) / atOnce,
+                        planes * (inputPlane(atOnce) + productPlane(atOnce)),
+                        [&](int64_t piece, float* scratch) {
+                          const int64_t from = piece * atOnce;
+                          const Chunk chunk(grid, from, std::min(atOnce, grid.count - from));
+                          transformInput(zeros, chunk, 0, chunk.count, scratch);
+                          multiplyBlock(chunk, scratch, weights);
+                        });
   }
 
   /// All products of a block of tiles and their outputs, from planes of the input at the start of `scratch`.
-  void multiplyBlock(int64_t from, int64_t count, float* scratch, const float* weights) const {
-    const int64_t blocks = wide() / panelColumns;
-    float* products = scratch + planes * inputPlane(count);
+  void multiplyBlock(const Chunk& chunk, float* scratch, const float* weights) const {
+    const int64_t blocks = wide() / panelColumns, plane = inputPlane(chunk.count);
+    float* products = scratch + planes * plane;
     for (int64_t block = 0; block < blocks; ++block) {
       for (int64_t p = 0; p < planes; ++p) {
         const float* panel = weights + (block * planes + p) * panelPlane();
         const float* next = block + 1 < blocks || p + 1 < planes ? panel + panelPlane() : weights;
-        multiplyPlane(block, scratch + p * inputPlane(count), count, panel, channels,
-                      products + p * productPlane(count), false, {next, panelPlane() / lineFloats},
-                      {scratch + (p + 1) % planes * inputPlane(count), inputPlane(count) / lineFloats});
+        multiplyPlane(block, chunk, p, scratch, panel, channels, products, false,
+                      {next, panelPlane() / lineFloats},
+                      {scratch + (p + 1) % planes * plane, plane / lineFloats});
       }
-      transformOutput(block, products, productPlane(count), from, count);
+      transformOutput(block, chunk, products);
     }
   }
 
   /// By 64 channels at a time, whose transformed weights stay in the L2 cache beside the sums.
   void runSharing(const float* zeros) const {
-    const int64_t chunk = winogradChunkOf(tileCount()), blocks = wide() / panelColumns;
-    const Block input = takeFloats(planes * inputPlane(chunk));
+    const int64_t most = winogradChunkOf(grid.count), blocks = wide() / panelColumns;
+    const Block input = takeFloats(planes * inputPlane(most));
     const float* kept = keptWeights();
     const int64_t made = kept ? 0 : planes * panelPlane();
-    for (int64_t first = 0; first < tileCount(); first += chunk) {
-      const int64_t count = std::min(chunk, tileCount() - first), plane = inputPlane(count);
+    for (int64_t first = 0; first < grid.count; first += most) {
+      const Chunk chunk(grid, first, std::min(most, grid.count - first));
       constexpr int64_t tilesAtOnce = 6;
-      parallelRanges(count, tilesAtOnce, [&](int64_t from, int64_t to) {
-        transformInput(zeros, first + from, to - from, input.floats() + from * panelColumns,
-                       count * panelColumns, plane);
+      parallelRanges(chunk.count, tilesAtOnce, [&](int64_t from, int64_t to) {
+        transformInput(zeros, chunk, from, to, input.floats());
       });
-      parallelWithScratch(blocks, made + planes * productPlane(count), [&](int64_t block, float* scratch) {
-        float* sums = scratch + made;
-        const float* panels = kept ? kept + block * (weightFloats() / blocks) : scratch;
-        for (int64_t from = 0; from < channels; from += panelColumns) {
-          const int64_t depth = std::min(panelColumns, channels - from);
-          if (!kept) transformWeight(block, from, depth, 0, depth, scratch, panelPlane());
-          const float* tiles = input.floats() + from * count;
-          for (int64_t p = 0; p < planes; ++p) {
-            const int64_t next = (p + 1) % planes, lines = count * panelColumns / lineFloats;
-            const float* panel = panels + p * panelPlane();
-            multiplyPlane(block, tiles + p * plane, count, panel, depth, sums + p * productPlane(count),
-                          from > 0, {tiles + next * plane, lines},
-                          kept ? WinogradAhead{panel + panelPlane(), panelPlane() / lineFloats}
-                               : WinogradAhead{sums + next * productPlane(count), lines});
-          }
-          if (kept) panels += planes * panelPlane();
-        }
-        transformOutput(block, sums, productPlane(count), first, count);
-      });
+      parallelWithScratch(
+          blocks, made + planes * productPlane(chunk.count), [&](int64_t block, float* scratch) {
+            float* sums = scratch + made;
+            const float* panels = kept ? kept + block * (weightFloats() / blocks) : scratch;
+            for (int64_t from = 0; from < channels; from += panelColumns) {
+              const int64_t depth = std::min(panelColumns, channels - from);
+              if (!kept) transformWeight(block, from, depth, 0, depth, scratch, panelPlane());
+              const float* tiles = input.floats() + from * chunk.count;
+              for (int64_t p = 0; p < planes; ++p) {
+                const int64_t next = (p + 1) % planes, begin = chunk.begin(next) * panelColumns;
+                const int64_t lines = (chunk.end(next) - chunk.begin(next)) * panelColumns / lineFloats;
+                const float* panel = panels + p * panelPlane();
+                multiplyPlane(block, chunk, p, tiles, panel, depth, sums, from > 0,
+                              {tiles + next * inputPlane(chunk.count) + begin, lines},
+                              kept ? WinogradAhead{panel + panelPlane(), panelPlane() / lineFloats}
+                                   : WinogradAhead{sums + next * productPlane(chunk.count) + begin, lines});
+              }
+              if (kept) panels += planes * panelPlane();
+            }
+            transformOutput(block, chunk, sums);
+          });
     }
   }
 };
@@ -278,18 +336,18 @@ struct WinogradWeightPass {
   const ConvShape& s;
   const float *gradient, *x;
   float* dw;
+  const WinogradGrid grid = WinogradGrid::of<m, r>(s.images, s.outHeight, s.outWidth);
 
   void run() const {
     const Block zeros = takeFloats(std::max(s.channels, s.outputs));
     std::memset(zeros.data(), 0, static_cast<size_t>(std::max(s.channels, s.outputs)) * sizeof(float));
     const int64_t sumFloats = planes * sumPlane(), own = winogradPlaneFloats;
     // Where the sums fit beside the planes each range of tiles has its own; ranges are cut by the shape.
-    const int64_t ranges =
-        sumFloats <= own ? std::clamp<int64_t>(tileCount() / (4 * blockTiles()), 1, 16) : 1;
+    const int64_t ranges = sumFloats <= own ? std::clamp<int64_t>(grid.count / (4 * blockTiles()), 1, 16) : 1;
     const Block sums = takeFloats(ranges * sumFloats);
     if (sumFloats <= own) {
       parallelWithScratch(ranges, scratchFloats(blockTiles()), [&](int64_t range, float* scratch) {
-        const int64_t from = range * tileCount() / ranges, to = (range + 1) * tileCount() / ranges;
+        const int64_t from = range * grid.count / ranges, to = (range + 1) * grid.count / ranges;
         accumulate(from, to, blockTiles(), zeros.floats(), scratch, sums.floats() + range * sumFloats,
                    [](int64_t pieces, const auto& work) {
                      for (int64_t i = 0; i < pieces; ++i) work(i);
@@ -300,9 +358,9 @@ struct WinogradWeightPass {
           dispatch(SumBlocks{sums.floats() + from, ranges, sumFloats, to - from, sums.floats() + from});
         });
     } else {
-      const Block scratch = takeFloats(scratchFloats(winogradChunkOf(tileCount())));
-      accumulate(0, tileCount(), winogradChunkOf(tileCount()), zeros.floats(), scratch.floats(),
-                 sums.floats(), [](int64_t pieces, const auto& work) { parallelFor(pieces, work); });
+      const Block scratch = takeFloats(scratchFloats(winogradChunkOf(grid.count)));
+      accumulate(0, grid.count, winogradChunkOf(grid.count), zeros.floats(), scratch.floats(), sums.floats(),
+                 [](int64_t pieces, const auto& work) { parallelFor(pieces, work); });
     }
     constexpr int64_t rowsAtOnce = 16;
     const int64_t blocks = wide() / panelColumns, cuts = (s.channels + rowsAtOnce - 1) / rowsAtOnce;
@@ -319,9 +377,6 @@ struct WinogradWeightPass {
   /// Sums lie in blocks of 64 outputs.
   int64_t sumPlane() const { return s.channels * wide() + lineFloats; }
   int64_t wide() const { return roundUp(s.outputs, panelColumns); }
-  int64_t tileRows() const { return (s.outHeight + m - 1) / m; }
-  int64_t tileColumns() const { return (s.outWidth + m - 1) / m; }
-  int64_t tileCount() const { return s.images * tileRows() * tileColumns(); }
   int64_t blockTiles() const { return winogradBlock<m, r>(s.channels + wide()); }
   int64_t scratchFloats(int64_t tiles) const {
     return planes * (winogradPlane(tiles, s.channels) + winogradPlane(tiles, s.outputs));
@@ -335,31 +390,34 @@ struct WinogradWeightPass {
     constexpr int64_t tilesAtOnce = 6;
     const int64_t cuts = (s.channels + panelColumns - 1) / panelColumns;
     for (int64_t first = from; first < to; first += atOnce) {
-      const int64_t count = std::min(atOnce, to - first), blockStep = count * panelColumns;
+      const WinogradChunk<m, r> chunk(grid, first, std::min(atOnce, to - first));
+      const int64_t count = chunk.count, blockStep = count * panelColumns;
       const int64_t inputPlane = winogradPlane(count, s.channels),
                     gradientPlane = winogradPlane(count, s.outputs);
       float *inputs = scratch, *gradients = scratch + planes * inputPlane;
       forEach((count + tilesAtOnce - 1) / tilesAtOnce, [&](int64_t piece) {
         const int64_t at = piece * tilesAtOnce, some = std::min(tilesAtOnce, count - at);
-        WinogradTiles tiles{s.height,    s.width,      s.channels, tileRows(), tileColumns(),
-                            s.moves.top, s.moves.left, first + at, some};
+        WinogradTiles tiles{s.height,    s.width,      s.channels, grid.rows,       grid.columns,
+                            s.moves.top, s.moves.left, grid.edge,  chunk.list + at, some};
         dispatch(WinogradInput<m, r>{tiles, x, zeros, inputs + at * panelColumns, blockStep, inputPlane});
-        tiles = {s.outHeight, s.outWidth, s.outputs, tileRows(), tileColumns(), 0, 0, first + at, some};
+        tiles.height = s.outHeight, tiles.width = s.outWidth, tiles.channels = s.outputs;
+        tiles.top = tiles.left = 0;
         dispatch(WinogradGradient<m, r>{tiles, gradient, zeros, gradients + at * panelColumns, blockStep,
                                         gradientPlane});
       });
       forEach(planes * cuts, [&](int64_t piece) {
         const int64_t p = piece / cuts, row = piece % cuts * panelColumns;
+        const int64_t begin = chunk.begin(p) * panelColumns;
         for (int64_t column = 0; column < s.outputs; column += panelColumns) {
           float* c = sums + p * sumPlane() + column * s.channels + row * panelColumns;
-          const float* b = gradients + p * gradientPlane + column * count;
+          const float* b = gradients + p * gradientPlane + column * count + begin;
           dispatch(WinogradProduct<true>{
-              inputs + p * inputPlane + row * count,
+              inputs + p * inputPlane + row * count + begin,
               0,
               b,
               c,
               std::min(panelColumns, s.channels - row),
-              count,
+              chunk.end(p) - chunk.begin(p),
               std::min(panelColumns, s.outputs - column),
               first > from,
               {{c + s.channels * panelColumns, 4 * panelColumns}, {b + blockStep, blockStep / lineFloats}}});

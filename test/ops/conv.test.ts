@@ -244,6 +244,26 @@ const cases: Record<string, Case> = {
     stride: [2, 2],
     padding: [1, 0, 2, 1],
   },
+  'tiles with half of their outputs at the edges': {
+    images: 5,
+    side: [6, 10],
+    channels: 66,
+    outputs: 35,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+    bias: true,
+    residual: true,
+    relu: true,
+  },
+  'the same with more channels than transformed weights are kept for': {
+    images: 1,
+    side: [6, 6],
+    channels: 293,
+    outputs: 301,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+    bias: true,
+  },
   'deep rows': { images: 1, side: [3, 3], channels: 300, outputs: 10, kernel: [3, 3], padding: [1, 1, 1, 1] },
 };
 

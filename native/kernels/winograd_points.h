@@ -1,0 +1,184 @@
+// The 1-D transforms of Winograd's minimal filtering: its matrices A, B and G, with sums that share their
+// terms.
+//
+// n = 4 interpolates at 0, 1, −1 and infinity; n = 6 at ½ and −2 as well, which errs half as much as ±2.
+#pragma once
+
+#include "kernels/kernel.h"
+
+#ifdef STRIATE_VEC
+namespace striate {
+
+/// a·factor + b
+template <class Vec>
+inline __attribute__((always_inline)) Vec times(float factor, Vec a, Vec b) {
+  return fma(Vec::broadcast(factor), a, b);
+}
+
+/// Bᵀ, which depends on the points alone.
+template <class Vec, int n>
+struct WinogradPoints;
+
+template <class Vec>
+struct WinogradPoints<Vec, 4> {
+  static void input(const Vec (&d)[4], Vec (&v)[4]) {
+    v[0] = d[0] - d[2];
+    v[1] = d[1] + d[2];
+    v[2] = d[2] - d[1];
+    v[3] = d[3] - d[1];
+  }
+};
+
+template <class Vec>
+struct WinogradPoints<Vec, 6> {
+  static void input(const Vec (&d)[6], Vec (&v)[6]) {
+    const Vec even = d[4] - d[2], odd = d[3] - d[1];
+    v[0] = times(1.5f, odd, times(-2.0f, d[2], d[0] + d[4]));
+    v[1] = times(1.5f, d[2] + d[3], even + odd);
+    v[2] = times(1.5f, d[3] - d[2], even - odd);
+    v[3] = times(2.0f, odd, even);
+    v[4] = times(-0.5f, odd, even);
+    v[5] = times(1.5f, even, times(-2.0f, d[3], d[1] + d[5]));
+  }
+};
+
+/// A, Aᵀ and G, with sums that share their terms.
+template <class Vec, int m, int r>
+struct Winograd;
+
+template <class Vec>
+struct Winograd<Vec, 2, 3> : WinogradPoints<Vec, 4> {
+  static void gradient(const Vec (&y)[2], Vec (&v)[4]) {
+    v[0] = y[0];
+    v[1] = y[0] + y[1];
+    v[2] = y[0] - y[1];
+    v[3] = y[1];
+  }
+  static void output(const Vec (&v)[4], Vec (&y)[2]) {
+    y[0] = v[0] + v[1] + v[2];
+    y[1] = v[1] - v[2] + v[3];
+  }
+  static constexpr float weight[4][3] = {{1, 0, 0}, {0.5f, 0.5f, 0.5f}, {0.5f, -0.5f, 0.5f}, {0, 0, 1}};
+};
+
+template <class Vec>
+struct Winograd<Vec, 4, 3> : WinogradPoints<Vec, 6> {
+  static void gradient(const Vec (&y)[4], Vec (&v)[6]) {
+    const Vec even = y[0] + y[2], odd = y[1] + y[3];
+    v[0] = y[0];
+    v[1] = even + odd;
+    v[2] = even - odd;
+    v[3] = times(0.125f, y[3], times(0.25f, y[2], times(0.5f, y[1], y[0])));
+    v[4] = times(-8.0f, y[3], times(4.0f, y[2], times(-2.0f, y[1], y[0])));
+    v[5] = y[3];
+  }
+  static void output(const Vec (&v)[6], Vec (&y)[4]) {
+    const Vec sum = v[1] + v[2], difference = v[1] - v[2];
+    y[0] = v[0] + sum + (v[3] + v[4]);
+    y[1] = times(-2.0f, v[4], times(0.5f, v[3], difference));
+    y[2] = times(4.0f, v[4], times(0.25f, v[3], sum));
+    y[3] = times(-8.0f, v[4], times(0.125f, v[3], difference)) + v[5];
+  }
+  static constexpr float weight[6][3] = {{1, 0, 0},
+                                         {1 / 3.0f, 1 / 3.0f, 1 / 3.0f},
+                                         {-1 / 3.0f, 1 / 3.0f, -1 / 3.0f},
+                                         {-16 / 15.0f, -8 / 15.0f, -4 / 15.0f},
+                                         {1 / 15.0f, -2 / 15.0f, 4 / 15.0f},
+                                         {0, 0, 1}};
+};
+
+template <class Vec>
+struct Winograd<Vec, 2, 5> : WinogradPoints<Vec, 6> {
+  static void gradient(const Vec (&y)[2], Vec (&v)[6]) {
+    v[0] = y[0];
+    v[1] = y[0] + y[1];
+    v[2] = y[0] - y[1];
+    v[3] = times(0.5f, y[1], y[0]);
+    v[4] = times(-2.0f, y[1], y[0]);
+    v[5] = y[1];
+  }
+  static void output(const Vec (&v)[6], Vec (&y)[2]) {
+    y[0] = v[0] + (v[1] + v[2]) + (v[3] + v[4]);
+    y[1] = times(-2.0f, v[4], times(0.5f, v[3], v[1] - v[2])) + v[5];
+  }
+  static constexpr float weight[6][5] = {{1, 0, 0, 0, 0},
+                                         {1 / 3.0f, 1 / 3.0f, 1 / 3.0f, 1 / 3.0f, 1 / 3.0f},
+                                         {-1 / 3.0f, 1 / 3.0f, -1 / 3.0f, 1 / 3.0f, -1 / 3.0f},
+                                         {-16 / 15.0f, -8 / 15.0f, -4 / 15.0f, -2 / 15.0f, -1 / 15.0f},
+                                         {1 / 15.0f, -2 / 15.0f, 4 / 15.0f, -8 / 15.0f, 16 / 15.0f},
+                                         {0, 0, 0, 0, 1}};
+};
+
+/// The transforms of tiles with `side` outputs, beside those with m: their weights are the same, so they
+/// interpolate at the first side + r − 2 of the same points, and at infinity.
+template <class Vec, int m, int r, int side>
+struct WinogradSide;
+
+template <class Vec, int m, int r>
+struct WinogradSide<Vec, m, r, m> : Winograd<Vec, m, r> {};
+
+template <class Vec>
+struct WinogradSide<Vec, 4, 3, 1> {
+  static void input(const Vec (&d)[3], Vec (&v)[3]) {
+    v[0] = d[0] - d[1];
+    v[1] = Vec::broadcast(3.0f) * d[1];
+    v[2] = d[2] - d[1];
+  }
+  static void gradient(const Vec (&y)[1], Vec (&v)[3]) { v[0] = v[1] = v[2] = y[0]; }
+  static void output(const Vec (&v)[3], Vec (&y)[1]) { y[0] = v[0] + v[1] + v[2]; }
+};
+
+template <class Vec>
+struct WinogradSide<Vec, 4, 3, 2> {
+  static void input(const Vec (&d)[4], Vec (&v)[4]) {
+    v[0] = d[0] - d[2];
+    v[1] = Vec::broadcast(1.5f) * (d[1] + d[2]);
+    v[2] = Vec::broadcast(1.5f) * (d[1] - d[2]);
+    v[3] = d[3] - d[1];
+  }
+  static void gradient(const Vec (&y)[2], Vec (&v)[4]) {
+    v[0] = y[0];
+    v[1] = y[0] + y[1];
+    v[2] = y[0] - y[1];
+    v[3] = y[1];
+  }
+  static void output(const Vec (&v)[4], Vec (&y)[2]) {
+    y[0] = v[0] + v[1] + v[2];
+    y[1] = v[1] - v[2] + v[3];
+  }
+};
+
+template <class Vec>
+struct WinogradSide<Vec, 4, 3, 3> {
+  static void input(const Vec (&d)[5], Vec (&v)[5]) {
+    const Vec odd = d[3] - d[1];
+    v[0] = times(2.0f, odd, d[0] - d[2]);
+    v[1] = times(3.0f, d[3], Vec::broadcast(1.5f) * (d[2] - d[1]));
+    v[2] = times(0.5f, d[1], times(-1.5f, d[2], d[3]));
+    v[3] = Vec::broadcast(2.5f) * odd;
+    v[4] = times(-0.5f, odd, d[4] - d[2]);
+  }
+  static void gradient(const Vec (&y)[3], Vec (&v)[5]) {
+    const Vec even = y[0] + y[2];
+    v[0] = y[0];
+    v[1] = even + y[1];
+    v[2] = even - y[1];
+    v[3] = times(0.25f, y[2], times(0.5f, y[1], y[0]));
+    v[4] = y[2];
+  }
+  static void output(const Vec (&v)[5], Vec (&y)[3]) {
+    const Vec sum = v[1] + v[2];
+    y[0] = v[0] + sum + v[3];
+    y[1] = times(0.5f, v[3], v[1] - v[2]);
+    y[2] = times(0.25f, v[3], sum) + v[4];
+  }
+};
+
+/// The place among all points of the one that a tile with `side` outputs has at i.
+template <int m, int r>
+constexpr int winogradPoint(int i, int side) {
+  return i < side + r - 2 ? i : m + r - 2;
+}
+
+}  // namespace striate
+#endif
