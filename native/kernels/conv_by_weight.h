@@ -58,12 +58,13 @@ void ConvWeightProduct::run() const {
   const float* aRows[rowsAtOnce];
   float* cRows[rowsAtOnce];
   for (int64_t r = 0; r < rowsAtOnce; ++r) aRows[r] = values + r;
+  const float* next[pointsAtOnce];
   const int64_t zero = 0, points = latticeRows * latticeColumns;
   TileProduct tiles{};
   tiles.segments = &zero;
   tiles.segmentCount = 1;
   tiles.aStep = valueStep;
-  tiles.nextTileStep = lineFloats;
+  tiles.next = next;
   for (int64_t from = 0; from < points; from += pointsAtOnce) {
     const int64_t count = points - from < pointsAtOnce ? points - from : pointsAtOnce;
     const float* here = gradient + from * gradientStep;
@@ -88,11 +89,11 @@ void ConvWeightProduct::run() const {
         tiles.b = panels + column * count;
         for (int64_t r = 0; r < rows; ++r) cRows[r] = dw + (row + r) * dwStep + column;
         const int64_t forValues = column > 0 ? 0 : rows / 12 * 6;
-        tiles.next = nextValues, tiles.nextStep = strideWidth * pixelStep;
-        tiles.nextTiles = rowsAtOnce / lineFloats;
+        for (int64_t i = 0; i < count; ++i) next[i] = nextValues + i * strideWidth * pixelStep;
+        tiles.nextRuns = count, tiles.nextLength = rowsAtOnce;
         product(0, forValues);
-        tiles.next = here + count * gradientStep + column, tiles.nextStep = gradientStep;
-        tiles.nextTiles = row == rowFrom ? panelColumns / lineFloats : 0;
+        for (int64_t i = 0; i < count; ++i) next[i] = here + (count + i) * gradientStep + column;
+        tiles.nextRuns = row == rowFrom ? count : 0, tiles.nextLength = panelColumns;
         product(forValues, rows);
       }
     }

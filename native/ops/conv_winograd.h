@@ -106,9 +106,7 @@ struct WinogradCorrelation {
     tiles.rows = count, tiles.columns = std::min(panelColumns, outputs - block * panelColumns);
     tiles.segments = &start, tiles.segmentCount = 1, tiles.length = channels, tiles.aStep = 1;
     tiles.b = panel, tiles.panelDepth = channels;
-    tiles.next = next;
-    tiles.nextTiles = (nextFloats / channels + lineFloats - 1) / lineFloats;
-    tiles.nextStep = lineFloats, tiles.nextTileStep = channels * lineFloats;
+    tiles.next = &next, tiles.nextRuns = 1, tiles.nextLength = nextFloats;
     dispatch(tiles);
   }
 

@@ -74,8 +74,10 @@ inline void multiplyStreaming(const Product& p, const float* a, const float* b, 
             tiles.b = packed + (column - first) * depth, tiles.panelDepth = depth;
             tiles.accumulate = from > 0;
             tiles.bias = last && bias ? bias + column : nullptr, tiles.relu = last && relu;
-            tiles.next = b + (from + depth) * p.bDepth + column, tiles.nextStep = p.bDepth;
-            tiles.nextTileStep = lineFloats, tiles.nextTiles = last ? 0 : panelColumns / lineFloats;
+            const float* next[blockFloats / 256];
+            tiles.next = next, tiles.nextLength = tiles.columns;
+            tiles.nextRuns = std::min(depth, p.depth - from - depth);
+            for (int64_t d = 0; d < tiles.nextRuns; ++d) next[d] = b + (from + depth + d) * p.bDepth + column;
             dispatch(tiles);
           }
         }
