@@ -227,8 +227,9 @@ void ConvBand::run() const {
     visitRows<Vec>(from, tiles.rows, [&](int64_t i, int64_t row, int64_t column, int64_t n) {
       for (int64_t k = 0; k < n; ++k) *to++ = out + i * outImage + row * outRow + (column + k) * outColumn;
     });
-    // The next points' values, or as much of the image's rows as those add to what has been read.
-    if (segmentCount == 1 && !window.padded) {
+    // As much of the image's rows as the next points add to what has been read, or of those that are skipped
+    // over only their own values.
+    if (segmentCount == 1 && !window.padded && strideHeight * strideWidth > 1) {
       findCorners<Vec>(from + tiles.rows, tiles.rows, next);
       tiles.next = next, tiles.nextRuns = tiles.rows, tiles.nextLength = length;
     } else if (image.channels == image.pixelStep) {

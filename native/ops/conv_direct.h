@@ -116,8 +116,11 @@ struct Correlation {
     if (images * points * groups * outputs == 0) return;
     if (h.offsets.empty() || w.offsets.empty()) return clear();
     if (const int64_t neighbours = narrowNeighbours(); neighbours > 1) return runWidened(neighbours);
-    const int64_t target = std::clamp<int64_t>(images * points / 64, 192, 2048);
-    const int64_t bandRows = std::min(h.points, (target + w.points - 1) / w.points);
+    // Some hundred points at once, in pieces of much the same size.
+    const int64_t target = std::clamp<int64_t>(images * points / 64, ConvBand::mostPoints, 2048);
+    const auto cuts = [](int64_t all, int64_t most) { return (all + most - 1) / most; };
+    const int64_t bandRows = cuts(h.points, cuts(h.points, std::max<int64_t>(1, target / w.points)));
+    const int64_t bands = cuts(h.points, bandRows);
     TapPlan plan(h, w, height, width, groups * channels, channels, bandRows);
     constexpr int64_t channelsWorthLooking = 32, mostTaps = 64;
     if (plan.window.padded && channels >= channelsWorthLooking &&
@@ -132,9 +135,9 @@ struct Correlation {
 
     const bool past = streams(images * outImage * static_cast<int64_t>(sizeof(float))) &&
                       outputs % lineFloats == 0 && outColumn % lineFloats == 0;
-    const int64_t bands = (h.points + bandRows - 1) / bandRows;
-    const int64_t together = bands > 1 ? 1 : std::clamp<int64_t>(target / points, 1, images);
-    const int64_t pieces = (images + together - 1) / together * bands;
+    const int64_t together =
+        bands > 1 ? 1 : cuts(images, cuts(images, std::max<int64_t>(1, target / points)));
+    const int64_t pieces = cuts(images, together) * bands;
     parallelWithScratch(pieces, together * plan.bandFloats, [&](int64_t piece, float* scratch) {
       const int64_t image = piece / bands * together, row = piece % bands * bandRows;
       for (int64_t g = 0; g < groups; ++g) {
