@@ -5,6 +5,7 @@
 
 #include "kernels/conv_end.h"
 #include "kernels/kernel.h"
+#include "kernels/matmul_tile.h"
 
 namespace striate {
 
@@ -23,17 +24,28 @@ struct GroupImage {
   int64_t height, width, pixelStep, channels;
 };
 
+/// A tap's place, relative to a lattice point times the stride.
+struct TapPlace {
+  int64_t row, column;
+};
+
 /// out(i, j) = Σ_taps image(i·strideHeight + dh, j·strideWidth + dw)·panel for lattice rows [rowFrom, rowTo)
 /// of `columns` points each, ended by `end`; of several images, since those that are small leave too few
 /// points for the weights that are gone through.
 struct ConvBand {
+  /// Places of values that a product finds through pointers: a tile of points for as many taps at least.
+  static constexpr int64_t mostPlaces = 2048, mostPoints = 204;
+
   GroupImage image;  ///< the first of them
   int64_t images, imageStep;
   TapWindow window;
   const int64_t*
       segments;  ///< of runs of taps, as in TileProduct, from a lattice point's corner of the window
   int64_t segmentCount, length;
-  int64_t rowFrom, rowTo, columns, strideHeight, strideWidth;
+  /// Where given, each segment is one of these taps, found in the image itself, or in `zeros` beyond it.
+  const TapPlace* taps;
+  const float* zeros;
+  int64_t rows, rowFrom, rowTo, columns, strideHeight, strideWidth;  ///< `rows`: of an image's lattice
   const float* panels;
   int64_t outputs;
   ConvEnd end;
@@ -44,6 +56,18 @@ struct ConvBand {
   int64_t bandFloats;
   template <class Vec>
   void run() const;
+
+ private:
+  template <class Vec, class Visit>
+  void visitRows(int64_t from, int64_t count, Visit visit) const;
+  template <class Vec>
+  void findCorners(int64_t from, int64_t count, const float** places) const;
+  template <class Vec>
+  void findTaps(int64_t from, int64_t count, const float** places) const;
+  template <class Vec>
+  const float* reached(int64_t point) const;
+  template <class Vec>
+  void multiply(TileProduct& tiles, float** cRows, const float** addedRows) const;
 };
 
 /// Adds one image's share to the gradient by weights: dw(r, k) (+)= Σ_points image(point + tap
@@ -71,8 +95,6 @@ struct ConvWeightRows {
 
 #ifdef STRIATE_VEC
 #include <string.h>
-
-#include "kernels/matmul_tile.h"
 
 namespace striate {
 
@@ -106,61 +128,144 @@ void copyPadded(const GroupImage& image, const TapWindow& w, int64_t from, int64
   }
 }
 
+/// Calls visit(image, row, column, n) for the parts of lattice rows that points [from, from + count) of the
+/// band are, which go on beyond it.
+template <class Vec, class Visit>
+void ConvBand::visitRows(int64_t from, int64_t count, Visit visit) const {
+  int64_t row = rowFrom + from / columns, column = from % columns;
+  while (count > 0) {
+    const int64_t left = columns - column, n = left < count ? left : count;
+    visit(row / rows, row % rows, column, n);
+    count -= n, column = 0, ++row;
+  }
+}
+
+/// Where points find their values from `segments` on.
+template <class Vec>
+void ConvBand::findCorners(int64_t from, int64_t count, const float** places) const {
+  const bool copied = window.padded && !taps;
+  const float* corner =
+      copied ? scratch - rowFrom * strideHeight * window.rowStep
+             : image.values + window.firstRow * window.rowStep + window.firstColumn * window.pixelStep;
+  const int64_t step = copied ? bandFloats : imageStep;
+  visitRows<Vec>(from, count, [&](int64_t i, int64_t row, int64_t column, int64_t n) {
+    const float* first =
+        corner + i * step + row * strideHeight * window.rowStep + column * strideWidth * window.pixelStep;
+    for (int64_t k = 0; k < n; ++k) places[k] = first + k * strideWidth * window.pixelStep;
+    places += n;
+  });
+}
+
+/// Where each of the taps finds its values for the points, one tap after the other.
+template <class Vec>
+void ConvBand::findTaps(int64_t from, int64_t count, const float** places) const {
+  for (int64_t t = 0; t < segmentCount; ++t)
+    visitRows<Vec>(from, count, [&](int64_t i, int64_t row, int64_t column, int64_t n) {
+      const int64_t y = row * strideHeight + taps[t].row, x = column * strideWidth + taps[t].column;
+      const float* pixels = image.values + i * imageStep + y * image.width * image.pixelStep;
+      const bool inRow = y >= 0 && y < image.height;
+      for (int64_t k = 0; k < n; ++k) {
+        const int64_t at = x + k * strideWidth;
+        places[k] = inRow && at >= 0 && at < image.width ? pixels + at * image.pixelStep : zeros;
+      }
+      places += n;
+    });
+}
+
+/// About how far in the image those have gone that computed all points before this one.
+template <class Vec>
+const float* ConvBand::reached(int64_t point) const {
+  const float* place = nullptr;
+  visitRows<Vec>(point, 1, [&](int64_t i, int64_t row, int64_t column, int64_t) {
+    const int64_t y = (row - 1) * strideHeight + window.firstRow + window.rows;
+    place = image.values + i * imageStep + (y * image.width + column * strideWidth) * image.pixelStep;
+  });
+  return place;
+}
+
 template <class Vec>
 void ConvBand::run() const {
-  constexpr int64_t pixels = 192;
-  const float* aRows[pixels];
-  float* cRows[pixels];
-  const float* addedRows[pixels];
+  const float* places[mostPlaces];
+  const float* next[mostPoints];
+  float* cRows[mostPoints];
+  const float* addedRows[mostPoints];
+  const float* first = nullptr;
   TileProduct tiles{};
-  tiles.aRows = aRows;
+  tiles.aRows = places;
   tiles.cRows = cRows;
-  tiles.columns = outputs;
   tiles.segments = segments;
   tiles.segmentCount = segmentCount;
   tiles.length = length;
   tiles.aStep = 1;
-  tiles.b = panels;
   tiles.panelDepth = segmentCount * length;
   tiles.addedRows = end.residual ? addedRows : nullptr;
-  tiles.bias = end.bias;
   tiles.relu = end.relu;
   tiles.stream = stream;
-  // Where points are pixels and lie side by side, those of the next product are brought nearer.
-  const bool dense = !window.padded && segmentCount == 1 && strideWidth * window.pixelStep == length;
-  const int64_t atOnce = !dense || length <= 256 ? pixels : length <= 512 ? pixels / 2 : pixels / 4;
-  for (int64_t i = 0; i < images; ++i) {
+  const bool copied = window.padded && !taps;
+  for (int64_t i = 0; copied && i < images; ++i) {
     GroupImage here = image;
     here.values += i * imageStep;
-    const float* corner =
-        here.values + window.firstRow * window.rowStep + window.firstColumn * window.pixelStep;
-    if (window.padded) {
-      float* band = scratch + i * bandFloats;
-      copyPadded<Vec>(here, window, rowFrom, rowTo, strideHeight, band);
-      corner = band - rowFrom * strideHeight * window.rowStep;
+    copyPadded<Vec>(here, window, rowFrom, rowTo, strideHeight, scratch + i * bandFloats);
+  }
+
+  // Some hundred points use what has been brought into the caches of the weights; their own values fit as
+  // well.
+  constexpr int64_t rowsOfTile = Vec::tileRows[panelVectors<Vec>(4) / 2], valuesAtOnce = 128 * 1024;
+  const int64_t points = images * (rowTo - rowFrom) * columns;
+  int64_t most = taps ? mostPlaces / segmentCount : valuesAtOnce / length;
+  if (most > mostPoints) most = mostPoints;
+  if (!taps && most < mostPoints / 2) most = mostPoints / 2;
+  most -= most % rowsOfTile;
+  const int64_t blocks = (points + most - 1) / most;
+  const int64_t evenly = (points + blocks - 1) / blocks, rest = evenly % rowsOfTile;
+  const int64_t atOnce = rest == 0 ? evenly : evenly + rowsOfTile - rest;
+  for (int64_t from = 0; from < points; from += atOnce) {
+    tiles.rows = points - from < atOnce ? points - from : atOnce;
+    if (taps)
+      findTaps<Vec>(from, tiles.rows, places), tiles.segmentRows = tiles.rows;
+    else
+      findCorners<Vec>(from, tiles.rows, places);
+    float** to = cRows;
+    visitRows<Vec>(from, tiles.rows, [&](int64_t i, int64_t row, int64_t column, int64_t n) {
+      for (int64_t k = 0; k < n; ++k) *to++ = out + i * outImage + row * outRow + (column + k) * outColumn;
+    });
+    for (int64_t r = 0; end.residual && r < tiles.rows; ++r) addedRows[r] = end.residual + (cRows[r] - out);
+    // As much of the image's rows as the next points add to what has been read, or of those that are skipped
+    // over only their own values.
+    if (segmentCount == 1 && !window.padded && strideHeight * strideWidth > 1) {
+      findCorners<Vec>(from + tiles.rows, tiles.rows, next);
+      tiles.next = next, tiles.nextRuns = tiles.rows, tiles.nextLength = length;
+    } else if (image.channels == image.pixelStep) {
+      const int64_t each = strideHeight * strideWidth * image.pixelStep;
+      first = copied ? reached<Vec>(points) + from * each : reached<Vec>(from + tiles.rows);
+      tiles.next = &first, tiles.nextRuns = 1, tiles.nextLength = tiles.rows * each;
     }
-    for (int64_t row = rowFrom; row < rowTo; ++row) {
-      const float* from = corner + row * strideHeight * window.rowStep;
-      float* to = out + i * outImage + row * outRow;
-      for (int64_t column = 0; column < columns; ++column) {
-        aRows[tiles.rows] = from + column * strideWidth * window.pixelStep;
-        cRows[tiles.rows] = to + column * outColumn;
-        if (end.residual) addedRows[tiles.rows] = end.residual + (cRows[tiles.rows] - out);
-        const bool last = i + 1 == images && row + 1 == rowTo && column + 1 == columns;
-        if (++tiles.rows < atOnce && !last) continue;
-        if (dense) {
-          // Spread over all tiles: as evenly as memory gives it.
-          constexpr int64_t step = 6;
-          tiles.next = aRows[0] + tiles.rows * length;
-          tiles.nextStep = step, tiles.nextTileStep = length * step;
-          tiles.nextTiles = (tiles.rows + step - 1) / step;
-        }
-        tiles.run<Vec>();
-        tiles.rows = 0;
-      }
-    }
+    multiply<Vec>(tiles, cRows, addedRows);
   }
   if (stream) Vec::fence();
+}
+
+/// Products with all panels; where those exceed the cache, each brings in the next.
+template <class Vec>
+void ConvBand::multiply(TileProduct& tiles, float** cRows, const float** addedRows) const {
+  constexpr int64_t panelsInCache = 256 * 1024;
+  const TileProduct all = tiles;
+  const int64_t depth = tiles.panelDepth;
+  const int64_t columnsAtOnce = depth * outputs < panelsInCache ? outputs : panelColumns;
+  for (int64_t column = 0; column < outputs; column += columnsAtOnce) {
+    const float* nextPanel = panels + (column + columnsAtOnce) * depth;
+    tiles.b = panels + column * depth;
+    tiles.bias = end.bias ? end.bias + column : nullptr;
+    tiles.columns = columnsAtOnce;
+    if (column + columnsAtOnce < outputs)
+      tiles.next = &nextPanel, tiles.nextRuns = 1, tiles.nextLength = columnsAtOnce * depth;
+    else
+      tiles.columns = outputs - column, tiles.next = all.next, tiles.nextRuns = all.nextRuns,
+      tiles.nextLength = all.nextLength;
+    tiles.run<Vec>();
+    for (int64_t r = 0; r < tiles.rows; ++r) cRows[r] += columnsAtOnce;
+    for (int64_t r = 0; end.residual && r < tiles.rows; ++r) addedRows[r] += columnsAtOnce;
+  }
 }
 
 template <class Vec>

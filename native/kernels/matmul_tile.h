@@ -16,9 +16,10 @@ constexpr int64_t lineFloats = 16;
 /// c[r][n] = Σ_d a(r, d)·b(d, n) + added[r][n] + bias[n], then ReLU.
 ///
 /// The depth is cut into segments of equal length, within which a row's values are `aStep` apart:
-/// a(r, s·length + i) = aRows[r][segments[s] + i·aStep].
+/// a(r, s·length + i) = aRows[s·segmentRows + r][segments[s] + i·aStep].
 struct TileProduct {
   const float* const* aRows;
+  int64_t segmentRows;  ///< 0: all segments of a row are found from one place
   float* const* cRows;
   int64_t rows, columns;
   const int64_t* segments;
@@ -31,11 +32,10 @@ struct TileProduct {
   const float* bias;              ///< by column, or null
   bool relu;
   bool stream;  ///< stores past the caches; c's rows are aligned to a cache line, and a fence follows
-  /// What comes after this product, to be brought into the L2 cache meanwhile: a cache line for each depth of
-  /// the first `nextTiles` tiles of the first panel, `nextStep` floats apart, from one tile to the next
-  /// `nextTileStep`.
-  const float* next;
-  int64_t nextStep, nextTileStep, nextTiles;
+  /// What comes after this product, to be brought into the L2 cache meanwhile, evenly: at each of `nextRuns`
+  /// places `nextLength` floats.
+  const float* const* next;
+  int64_t nextRuns, nextLength;
   template <class Vec>
   void run() const;
 };
@@ -86,14 +86,89 @@ constexpr int panelVectors(int64_t vectors) {
 /// How a tile finds b: packed, its rows bStep apart, or the same with a last vector that is not whole.
 enum class TileB : uint8_t { packed, plain, partial };
 
+/// How far what comes next has been asked for: a line every few steps of a sum, as memory likes it best.
+/// Lines may be asked for several times, which costs less than to count steps.
+template <class Vec>
+struct Ahead {
+  /// From one line to the next where a row's values are contiguous: steps of short vectors are short.
+  /// Otherwise each step.
+  static constexpr int steps = Vec::size >= 16 ? 2 : 4;
+
+  const float* const* run;
+  const float *at = nullptr, *end = nullptr;  ///< of the run
+  int64_t step = 0, length, runs;
+
+  Ahead(const TileProduct& p, int64_t lines) : run(p.next), length(p.nextLength), runs(p.nextRuns) {
+    if (runs <= 0 || length <= 0) return;
+    const int64_t linesOfRun = lines > runs ? lines / runs : 1;
+    step = (length + linesOfRun - 1) / linesOfRun;
+    if (step > lineFloats) step = lineFloats;
+    at = *run, end = at + length;
+  }
+
+  /// Stays at the last line when all runs have been asked for.
+  void nextRun() {
+    if (--runs > 0)
+      at = *++run, end = at + length;
+    else
+      at = end - 1, step = 0;
+  }
+};
+
+/// What follows a tile's sums. What is the same for all of them is asked once: their loops are unrolled
+/// whole.
+template <class Vec, int rows, int vectors, bool whole>
+__attribute__((always_inline)) inline void finishTile(const TileProduct& p, int64_t row, int64_t column,
+                                                      Vec (&sum)[rows][vectors]) {
+  const int lastLanes = static_cast<int>(p.columns - column - (vectors - 1) * Vec::size);
+  const auto load = [lastLanes](const float* from, int v) {
+    return whole || v < vectors - 1 ? Vec::load(from + v * Vec::size)
+                                    : Vec::loadPartial(from + v * Vec::size, lastLanes);
+  };
+  if (p.addedRows) {
+#pragma GCC unroll 32
+    for (int r = 0; r < rows; ++r) {
+      const float* added = p.addedRows[row + r] + column;
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) sum[r][v] = sum[r][v] + load(added, v);
+    }
+  }
+  if (p.bias) {
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) {
+      const Vec bias = load(p.bias + column, v);
+#pragma GCC unroll 32
+      for (int r = 0; r < rows; ++r) sum[r][v] = sum[r][v] + bias;
+    }
+  }
+  if (p.relu) {
+#pragma GCC unroll 32
+    for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) sum[r][v] = max(Vec::broadcast(0.0f), sum[r][v]);
+  }
+  const bool stream = whole && p.stream;
+#pragma GCC unroll 32
+  for (int r = 0; r < rows; ++r) {
+    float* c = p.cRows[row + r] + column;
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v)
+      if (stream)
+        sum[r][v].stream(c + v * Vec::size);
+      else if (whole || v < vectors - 1)
+        sum[r][v].store(c + v * Vec::size);
+      else
+        sum[r][v].storePartial(c + v * Vec::size, lastLanes);
+  }
+}
+
 /// One tile. The loops over rows and vectors are unrolled whole, so that the sums live in registers, and
 /// those along the depth in part, so that a row's pointer is loaded once for several values.
 template <class Vec, int rows, int vectors, TileB kind, bool prefetch>
-void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, const float* ahead = nullptr) {
+void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, Ahead<Vec>& ahead) {
   constexpr bool partialB = kind == TileB::partial;
   const int64_t bStep = kind == TileB::packed ? vectors * Vec::size : p.bStep;
   const int lastLanes = static_cast<int>(p.columns - column - (vectors - 1) * Vec::size);
-  const bool whole = lastLanes >= Vec::size;
   Vec sum[rows][vectors];
 #pragma GCC unroll 32
   for (int r = 0; r < rows; ++r)
@@ -101,14 +176,16 @@ void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, con
     for (int v = 0; v < vectors; ++v) sum[r][v] = Vec::broadcast(0.0f);
 
   const float* a[rows];
-#pragma GCC unroll 32
-  for (int r = 0; r < rows; ++r) a[r] = p.aRows[row + r];
-  [[maybe_unused]] const int64_t nextStep = p.nextStep;
-  const auto multiply = [&](int64_t at) __attribute__((always_inline)) {
+  const float* const* aRows = p.aRows + row;
+  Ahead<Vec> soon = ahead;
+  const auto askAhead = [&]() __attribute__((always_inline)) {
     if constexpr (prefetch) {
-      __builtin_prefetch(ahead, 0, 2);
-      ahead += nextStep;
+      __builtin_prefetch(soon.at, 0, 2);
+      soon.at += soon.step;
+      if (soon.at >= soon.end) soon.nextRun();
     }
+  };
+  const auto multiply = [&](int64_t at) __attribute__((always_inline)) {
     Vec right[vectors];
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v)
@@ -123,84 +200,78 @@ void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, con
     }
   };
   for (int64_t s = 0; s < p.segmentCount; ++s) {
+#pragma GCC unroll 32
+    for (int r = 0; r < rows; ++r) a[r] = aRows[r];
+    aRows += p.segmentRows;
     int64_t at = p.segments[s], left = p.length;
     if (p.aStep == 1)
-      for (constexpr int atOnce = 4 / vectors; left >= atOnce; left -= atOnce, at += atOnce)
+      for (constexpr int atOnce = 4; left >= atOnce; left -= atOnce, at += atOnce)
 #pragma GCC unroll 4
-        for (int k = 0; k < atOnce; ++k) multiply(at + k);
-    for (; left > 0; --left, at += p.aStep) multiply(at);
-  }
-
-#pragma GCC unroll 4
-  for (int v = 0; v < vectors; ++v) {
-    const int64_t at = column + v * Vec::size;
-    const bool full = v < vectors - 1 || whole;
-    const auto load = [&](const float* from) {
-      return full ? Vec::load(from) : Vec::loadPartial(from, lastLanes);
-    };
-    const Vec bias = p.bias ? load(p.bias + at) : Vec::broadcast(0.0f);
-#pragma GCC unroll 32
-    for (int r = 0; r < rows; ++r) {
-      float* c = p.cRows[row + r] + at;
-      Vec result = sum[r][v];
-      if (p.addedRows) result = result + load(p.addedRows[row + r] + at);
-      if (p.bias) result = result + bias;
-      if (p.relu) result = max(Vec::broadcast(0.0f), result);
-      if (!full)
-        result.storePartial(c, lastLanes);
-      else if (p.stream)
-        result.stream(c);
-      else
-        result.store(c);
+        for (int k = 0; k < atOnce; ++k) {
+          if (k % Ahead<Vec>::steps == 0) askAhead();
+          multiply(at + k);
+        }
+    for (; left > 0; --left, at += p.aStep) {
+      if (p.aStep != 1) askAhead();
+      multiply(at);
     }
   }
+  if constexpr (prefetch) ahead = soon;
+
+  if (lastLanes >= Vec::size)
+    finishTile<Vec, rows, vectors, true>(p, row, column, sum);
+  else
+    finishTile<Vec, rows, vectors, false>(p, row, column, sum);
 }
 
 /// A tile of `count` rows, of `rows` at most.
 template <class Vec, int rows, int vectors>
 void tileOf(const TileProduct& p, int64_t count, int64_t row, int64_t column, const float* b,
-            const float* ahead) {
+            Ahead<Vec>& ahead) {
   if constexpr (rows > 1) {
     if (count < rows) return tileOf<Vec, rows - 1, vectors>(p, count, row, column, b, ahead);
   }
-  if (ahead)
+  if (p.bStep == 0 && ahead.step > 0)
     tile<Vec, rows, vectors, TileB::packed, true>(p, row, column, b, ahead);
   else if (p.bStep == 0)
-    tile<Vec, rows, vectors, TileB::packed, false>(p, row, column, b);
+    tile<Vec, rows, vectors, TileB::packed, false>(p, row, column, b, ahead);
   else if (p.columns - column >= vectors * Vec::size)
-    tile<Vec, rows, vectors, TileB::plain, false>(p, row, column, b);
+    tile<Vec, rows, vectors, TileB::plain, false>(p, row, column, b, ahead);
   else
-    tile<Vec, rows, vectors, TileB::partial, false>(p, row, column, b);
+    tile<Vec, rows, vectors, TileB::partial, false>(p, row, column, b, ahead);
 }
 
 /// All rows in as few tiles as registers allow. Those are of much the same size: a small one waits for its
 /// own sums at each step.
 template <class Vec, int rows, int vectors>
-void tilesOf(const TileProduct& p, int64_t column, const float* b) {
+void tilesOf(const TileProduct& p, int64_t column, const float* b, Ahead<Vec>& ahead) {
   const int64_t tiles = (p.rows + rows - 1) / rows;
   for (int64_t i = 0, row = 0; i < tiles; ++i) {
     const int64_t count = (p.rows - row + tiles - i - 1) / (tiles - i);
-    const bool prefetch = p.bStep == 0 && column == 0 && i < p.nextTiles;
-    tileOf<Vec, rows, vectors>(p, count, row, column, b, prefetch ? p.next + i * p.nextTileStep : nullptr);
+    tileOf<Vec, rows, vectors>(p, count, row, column, b, ahead);
     row += count;
   }
 }
 
 template <class Vec>
 void TileProduct::run() const {
+  constexpr int widest = panelVectors<Vec>(4), tileRows = Vec::tileRows[widest / 2];
+  const int64_t panels = (columns + widest * Vec::size - 1) / (widest * Vec::size);
+  const int64_t lines = aStep == 1 ? length / Ahead<Vec>::steps : length;
+  Ahead<Vec> ahead(*this, panels * ((rows + tileRows - 1) / tileRows) * segmentCount * lines);
   for (int64_t column = 0; column < columns;) {
     const int vectors = panelVectors<Vec>((columns - column + Vec::size - 1) / Vec::size);
     const int64_t step = bStep ? bStep : vectors * Vec::size;
     const float* panel = bStep ? b + column : b + column * panelDepth + panelFrom * step;
     switch (vectors) {
       case 4:
-        tilesOf<Vec, Vec::tileRows[2], 4>(*this, column, panel);
+        tilesOf<Vec, Vec::tileRows[2], 4>(*this, column, panel, ahead);
         break;
       case 2:
-        tilesOf<Vec, Vec::tileRows[1], 2>(*this, column, panel);
+        tilesOf<Vec, Vec::tileRows[1], 2>(*this, column, panel, ahead);
         break;
       default:
-        tilesOf<Vec, Vec::tileRows[0], 1>(*this, column, panel);
+        tilesOf<Vec, Vec::tileRows[0], 1>(*this, column, panel, ahead);
     }
     column += vectors * Vec::size;
   }

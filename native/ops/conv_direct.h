@@ -59,6 +59,7 @@ struct TapPlan {
   TapWindow window;
   std::vector<int64_t> taps;      ///< offset of each tap
   std::vector<int64_t> segments;  ///< offset of each run of taps whose values are contiguous
+  std::vector<TapPlace> places;   ///< where taps are found in the image itself, beyond which are zeros
   int64_t run;                    ///< taps in a run
   int64_t bandFloats;             ///< a padded copy of `bandRows` lattice rows
 
@@ -77,6 +78,15 @@ struct TapPlan {
     run = w.consecutive() && window.pixelStep == channels ? static_cast<int64_t>(w.offsets.size()) : 1;
     for (size_t tap = 0; tap < taps.size(); tap += static_cast<size_t>(run)) segments.push_back(taps[tap]);
     bandFloats = window.padded ? ((bandRows - 1) * h.stride + window.rows) * window.rowStep : 0;
+  }
+
+  /// Finds each tap in the image itself, without copies of bands: these cost more where channels are many.
+  void lookUp(const AxisTaps& h, const AxisTaps& w) {
+    for (const int64_t dh : h.offsets)
+      for (const int64_t dw : w.offsets) places.push_back({dh, dw});
+    run = 1;
+    segments.assign(places.size(), 0);
+    bandFloats = 0;
   }
 };
 
@@ -107,9 +117,16 @@ struct Correlation {
     if (images * points * groups * outputs == 0) return;
     if (h.offsets.empty() || w.offsets.empty()) return clear();
     if (const int64_t neighbours = narrowNeighbours(); neighbours > 1) return runWidened(neighbours);
-    const int64_t target = std::clamp<int64_t>(images * points / 64, 192, 2048);
-    const int64_t bandRows = std::min(h.points, (target + w.points - 1) / w.points);
-    const TapPlan plan(h, w, height, width, groups * channels, channels, bandRows);
+    // Some hundred points at once, in pieces of much the same size.
+    const int64_t target = std::clamp<int64_t>(images * points / 64, ConvBand::mostPoints, 2048);
+    const auto cuts = [](int64_t all, int64_t most) { return (all + most - 1) / most; };
+    const int64_t bandRows = cuts(h.points, cuts(h.points, std::max<int64_t>(1, target / w.points)));
+    const int64_t bands = cuts(h.points, bandRows);
+    TapPlan plan(h, w, height, width, groups * channels, channels, bandRows);
+    constexpr int64_t channelsWorthLooking = 32, mostTaps = 64;
+    if (plan.window.padded && channels >= channelsWorthLooking &&
+        static_cast<int64_t>(plan.taps.size()) <= mostTaps)
+      plan.lookUp(h, w);
     const int64_t depth = static_cast<int64_t>(plan.taps.size()) * channels;
     const int64_t panels = depth * roundUp(outputs, panelColumns);
     const auto fill = [&](float* to) { pack(to, depth, panels); };
@@ -120,12 +137,14 @@ struct Correlation {
       fill(own.floats());
       packed = own.floats();
     }
+    const Block zeros = takeFloats(channels);
+    std::fill_n(zeros.floats(), channels, 0.0f);
 
     const bool past = streams(images * outImage * static_cast<int64_t>(sizeof(float))) &&
                       outputs % lineFloats == 0 && outColumn % lineFloats == 0;
-    const int64_t bands = (h.points + bandRows - 1) / bandRows;
-    const int64_t together = bands > 1 ? 1 : std::clamp<int64_t>(target / points, 1, images);
-    const int64_t pieces = (images + together - 1) / together * bands;
+    const int64_t together =
+        bands > 1 ? 1 : cuts(images, cuts(images, std::max<int64_t>(1, target / points)));
+    const int64_t pieces = cuts(images, together) * bands;
     parallelWithScratch(pieces, together * plan.bandFloats, [&](int64_t piece, float* scratch) {
       const int64_t image = piece / bands * together, row = piece % bands * bandRows;
       for (int64_t g = 0; g < groups; ++g) {
@@ -138,6 +157,9 @@ struct Correlation {
         band.segments = plan.segments.data();
         band.segmentCount = static_cast<int64_t>(plan.segments.size());
         band.length = plan.run * channels;
+        band.taps = plan.places.empty() ? nullptr : plan.places.data();
+        band.zeros = zeros.floats();
+        band.rows = h.points;
         band.rowFrom = row;
         band.rowTo = std::min(row + bandRows, h.points);
         band.columns = w.points;
@@ -245,19 +267,19 @@ struct Correlation {
 };
 
 /// A kernel of one place that visits every pixel looks at pixels, not images: the same convolution over
-/// images of one row, of some hundred pixels where the sizes can be divided so.
+/// images of one row, of some hundred pixels where their number can be divided so.
 inline ConvShape asRows(const ConvShape& given) {
   ConvShape s = given;
   const WindowMoves& m = s.moves;
   const bool each = s.kernelHeight == 1 && s.kernelWidth == 1 && m.strideHeight == 1 && m.strideWidth == 1 &&
                     s.outHeight == s.height && s.outWidth == s.width && m.top == 0 && m.left == 0;
-  if (!each || s.images * s.height * s.width == 0) return s;
-  constexpr int64_t pixels = 512;
-  const int64_t rows = s.images * s.height;
-  int64_t merged = std::clamp<int64_t>(pixels / s.width, 1, rows);
-  while (rows % merged != 0) --merged;
-  s.images = rows / merged;
-  s.width = s.outWidth = merged * s.width;
+  const int64_t pixels = s.images * s.height * s.width;
+  if (!each || pixels == 0) return s;
+  int64_t row = std::min(pixels, std::clamp<int64_t>(pixels / 64, ConvBand::mostPoints, 512));
+  while (pixels % row != 0) --row;
+  if (row < s.width) row = s.width;
+  s.images = pixels / row;
+  s.width = s.outWidth = row;
   s.height = s.outHeight = 1;
   return s;
 }

@@ -74,7 +74,6 @@ inline void multiplyStreaming(const Product& p, const float* a, const float* b, 
         for (int64_t from = 0; from < p.depth; from += depthOfBlock) {
           const int64_t start = from * p.aDepth, noOffset = 0, depth = std::min(depthOfBlock, p.depth - from);
           const bool last = from + depth == p.depth;
-          const float* next = b + (from + depth) * p.bDepth;
           dispatch(PackPanels{b + from * p.bDepth + first, &noOffset, depth, depth, p.bDepth, end - first, 1,
                               packed});
           for (int64_t column = first; column < end; column += panelColumns) {
@@ -86,15 +85,20 @@ inline void multiplyStreaming(const Product& p, const float* a, const float* b, 
             tiles.b = packed + (column - first) * depth, tiles.panelDepth = depth;
             tiles.addedRows = from > 0 ? cRows : nullptr;
             tiles.bias = last && bias ? bias + column : nullptr, tiles.relu = last && relu;
-            if (wide) {
-              // Each tile asks for a row of the next block, all along.
-              const int64_t rows = panelColumns * depthOfBlock / columnsAtOnce;
-              tiles.next = next + (column - first) / panelColumns * rows * p.bDepth + first;
-              tiles.nextStep = columnsAtOnce / depthOfBlock, tiles.nextTileStep = p.bDepth;
-              tiles.nextTiles = last ? 0 : rows;
+            // Meanwhile the next block: of a wide one some whole rows for each panel.
+            const float* next[blockFloats / 256];
+            tiles.next = next;
+            if (last) {
+              tiles.nextRuns = 0;
+            } else if (wide) {
+              tiles.nextRuns = panelColumns * depthOfBlock / columnsAtOnce, tiles.nextLength = columnsAtOnce;
+              const float* row =
+                  b + (from + depth + (column - first) / panelColumns * tiles.nextRuns) * p.bDepth;
+              for (int64_t i = 0; i < tiles.nextRuns; ++i) next[i] = row + i * p.bDepth + first;
             } else {
-              tiles.next = next + column, tiles.nextStep = p.bDepth;
-              tiles.nextTileStep = lineFloats, tiles.nextTiles = last ? 0 : panelColumns / lineFloats;
+              tiles.nextRuns = std::min(depth, p.depth - from - depth), tiles.nextLength = tiles.columns;
+              for (int64_t d = 0; d < tiles.nextRuns; ++d)
+                next[d] = b + (from + depth + d) * p.bDepth + column;
             }
             dispatch(tiles);
           }
@@ -223,12 +227,10 @@ inline void multiply(const Product& p, const float* a, const float* b, float* c,
       tiles.addedRows = from > 0 ? cRows : nullptr;
       tiles.bias = last && bias ? bias + column : nullptr;
       tiles.relu = last && relu;
-      constexpr int64_t step = 6;
-      if (fromMemory && row + rows < p.m) {
-        tiles.next = aRows[0] + step * p.depth;
-        tiles.nextStep = step, tiles.nextTileStep = step * p.depth,
-        tiles.nextTiles = (rows + step - 1) / step;
-      }
+      constexpr int64_t rowsOfTile = 6;
+      const float* ahead = aRows[0] + rowsOfTile * p.depth;
+      if (fromMemory && row + rows < p.m)
+        tiles.next = &ahead, tiles.nextRuns = 1, tiles.nextLength = rows * p.depth;
       dispatch(tiles);
     }
   });
