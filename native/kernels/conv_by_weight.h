@@ -1,6 +1,7 @@
-// The gradient of a convolution by its weights where there are channels enough to fill vectors: a product of
-// pixels and gradients, with the points of the output as its depth. Some points at a time are copied to where
-// they lie side by side in the L1 cache, whatever the strides, and with zeros beyond the image.
+// The gradient of a convolution by its weights where there are channels enough to fill vectors: a sum of
+// outer products over the points of the output. Some points at a time, whose values stay in the L1 cache, are
+// gone through for each register tile of the sums; where a point finds its values is listed, so that strides,
+// borders and the ends of images cost nothing in the loop.
 #pragma once
 
 #include "kernels/kernel.h"
@@ -12,36 +13,64 @@ struct ConvTap {
   int64_t row, column;
 };
 
-/// dw(r, k) (+)= Σ_points image(point + tap(r), channel(r))·gradient(point, k) for one image and rows r =
-/// (tap, channel) in [rowFrom, rowTo) of one group.
-struct ConvWeightProduct {
-  static constexpr int64_t pointsAtOnce = 64, rowsAtOnce = 96;
-  /// From one point's values to the next: multiples of a power of 2 would fall on the same places of the
-  /// cache.
-  static constexpr int64_t valueStep = rowsAtOnce + 16;
+/// Images [images, height, width, pixelStep], the points of a lattice over them, and the channels in use.
+struct LatticeImages {
+  const float* values;  ///< of the first channel in use
+  int64_t height, width, pixelStep;
+  int64_t strideHeight, strideWidth;
+};
 
-  const float* image;
-  int64_t height, width, channels, pixelStep;  ///< channels of the group, floats from one pixel to the next
-  const ConvTap* taps;
-  int64_t rowFrom, rowTo;
-  int64_t latticeRows, latticeColumns, strideHeight, strideWidth;
-  const float* gradient;
-  int64_t gradientStep, outputs;
-  float* dw;
-  int64_t dwStep;
-  bool accumulate;
-  float* scratch;  ///< pointsAtOnce·(valueStep + outputs rounded up to panelColumns)
+struct OuterTile;
+
+/// sums(r, n) = Σ_points left(point + tap(r), channel(r))·right(point, n) for rows r = (tap, channel) in
+/// [rowFrom, rowTo) and points, of all images, in [pointFrom, pointTo).
+struct ConvWeightProduct {
+  /// A panel of their values on the right fills two thirds of an L1 cache.
+  static constexpr int64_t pointsAtOnce = 128;
+
+  LatticeImages left, right;
+  int64_t latticeRows, latticeColumns;
+  const ConvTap* taps;  ///< of the left side; the right side has one, at 0, 0
+  int64_t channels;     ///< rows of a tap
+  int64_t rowFrom, rowTo, columns;
+  int64_t pointFrom, pointTo;
+  float* sums;  ///< of row rowFrom
+  int64_t sumStep;
+  const ConvWeightProduct* following;  ///< what is likely to run next, to be brought nearer; or null
+  float* scratch;
   template <class Vec>
   void run() const;
 
+  /// Floats of scratch, for products of up to as many taps and columns.
+  static constexpr int64_t scratchFloats(int64_t taps, int64_t channels, int64_t columns) {
+    const int64_t padded = (columns + 63) / 64 * 64;
+    return pointsAtOnce * padded + padded + channels + zerosBeyond + 2 * (taps + 3) * listFloats;
+  }
+
  private:
+  /// Values are fetched this many points ahead; a list ends with as many of its last place.
+  static constexpr int64_t pointsAhead = 8, placesAtOnce = pointsAtOnce + pointsAhead;
+  static constexpr int64_t listFloats =
+      placesAtOnce * static_cast<int64_t>(sizeof(const float*) / sizeof(float));
+  static constexpr int64_t zerosBeyond = 64;
+  struct Lists;
   template <class Vec>
-  const float* firstValue(int64_t point, int64_t row) const;
+  Lists listed(int64_t from, int64_t to, const float* zeros, const float** places) const;
   template <class Vec>
-  void gather(int64_t from, int64_t count, int64_t row, int64_t rows, float* values) const;
+  void fetch(int64_t nth, const Lists& from, OuterTile& tile) const;
   template <class Vec>
-  void gatherTap(const ConvTap& tap, int64_t channel, int64_t n, int64_t from, int64_t count,
-                 float* values) const;
+  int64_t firstTap() const;
+  template <class Vec>
+  int64_t tapsInUse() const;
+  template <class Vec>
+  bool dense(const LatticeImages& side, const ConvTap& tap, int64_t inUse) const;
+  template <class Vec>
+  void list(const LatticeImages& side, const ConvTap& tap, int64_t from, int64_t count, const float* zeros,
+            const float** places) const;
+  template <class Vec>
+  void pack(const float* const* places, int64_t count, float* panels) const;
+  template <class Vec>
+  void multiply(const Lists& now, const Lists& next, const float* panels, bool accumulate) const;
 };
 
 }  // namespace striate
@@ -52,91 +81,266 @@ struct ConvWeightProduct {
 
 namespace striate {
 
-template <class Vec>
-void ConvWeightProduct::run() const {
-  float *values = scratch, *panels = values + pointsAtOnce * valueStep;
-  const float* aRows[rowsAtOnce];
-  float* cRows[rowsAtOnce];
-  for (int64_t r = 0; r < rowsAtOnce; ++r) aRows[r] = values + r;
-  const int64_t zero = 0, points = latticeRows * latticeColumns;
-  TileProduct tiles{};
-  tiles.segments = &zero;
-  tiles.segmentCount = 1;
-  tiles.aStep = valueStep;
-  tiles.nextTileStep = lineFloats;
-  for (int64_t from = 0; from < points; from += pointsAtOnce) {
-    const int64_t count = points - from < pointsAtOnce ? points - from : pointsAtOnce;
-    const float* here = gradient + from * gradientStep;
-    tiles.length = tiles.panelDepth = count;
-    tiles.accumulate = accumulate || from > 0;
-    PackPanels{here, &zero, count, count, gradientStep, outputs, 1, panels}.run<Vec>();
-    for (int64_t row = rowFrom; row < rowTo; row += rowsAtOnce) {
-      const int64_t rows = rowTo - row < rowsAtOnce ? rowTo - row : rowsAtOnce;
-      gather<Vec>(from, count, row, rows, values);
-      // What comes next, in cache lines of each point: values by the first tiles, gradients by the others.
-      const bool lastRows = row + rowsAtOnce >= rowTo;
-      const int64_t nextRow = lastRows ? rowFrom : row + rowsAtOnce;
-      const float* nextValues = firstValue<Vec>(lastRows ? from + count : from, nextRow);
-      const auto product = [&](int64_t first, int64_t end) {
-        tiles.aRows = aRows + first, tiles.cRows = cRows + first;
-        tiles.rows = end - first;
-        tiles.run<Vec>();
-      };
-      for (int64_t column = 0; column < outputs; column += panelColumns) {
-        const int64_t left = outputs - column;
-        tiles.columns = left < panelColumns ? left : panelColumns;
-        tiles.b = panels + column * count;
-        for (int64_t r = 0; r < rows; ++r) cRows[r] = dw + (row + r) * dwStep + column;
-        const int64_t forValues = column > 0 ? 0 : rows / 12 * 6;
-        tiles.next = nextValues, tiles.nextStep = strideWidth * pixelStep;
-        tiles.nextTiles = rowsAtOnce / lineFloats;
-        product(0, forValues);
-        tiles.next = here + count * gradientStep + column, tiles.nextStep = gradientStep;
-        tiles.nextTiles = row == rowFrom ? panelColumns / lineFloats : 0;
-        product(forValues, rows);
+/// A register tile of the sums: the left side's values broadcast, the right side's in panels.
+struct OuterTile {
+  const float* const* left;
+  int64_t channel;
+  const float* panel;
+  int64_t count;
+  const float* const* next;  ///< what to bring into the L2 cache meanwhile, a line for each point; or null
+  int64_t nextAt;
+  float* sums;
+  int64_t sumStep;
+  int lastLanes;  ///< columns in the last vector
+  bool accumulate;
+};
+
+/// Where some points find their values: for each tap, and then on the right side, a list of places.
+struct ConvWeightProduct::Lists {
+  const ConvWeightProduct* product;
+  int64_t count;
+  const float** places;
+  bool leftDense, rightDense;  ///< those whose lines, in the order of memory, are two more lists
+  int64_t lines;               ///< of the cache, of each point
+};
+
+template <class Vec, int rows, int vectors, bool whole, bool added>
+inline __attribute__((always_inline)) void storeSums(const Vec (&sum)[rows][vectors], const OuterTile& t) {
+  // Out of t, which the compiler cannot tell from what is stored to.
+  float* const sums = t.sums;
+  const int64_t sumStep = t.sumStep;
+  const int lastLanes = t.lastLanes;
+#pragma GCC unroll 32
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) {
+      float* place = sums + r * sumStep + v * Vec::size;
+      Vec result = sum[r][v];
+      if (whole || v < vectors - 1) {
+        if constexpr (added) result = result + Vec::load(place);
+        result.store(place);
+      } else {
+        if constexpr (added) result = result + Vec::loadPartial(place, lastLanes);
+        result.storePartial(place, lastLanes);
       }
     }
-  }
 }
 
-/// Where the values of a point begin for a row of the product, were there no end to the image.
-template <class Vec>
-const float* ConvWeightProduct::firstValue(int64_t point, int64_t row) const {
-  const ConvTap& tap = taps[row / channels];
-  const int64_t y = point / latticeColumns * strideHeight + tap.row;
-  const int64_t x = point % latticeColumns * strideWidth + tap.column;
-  return image + (y * width + x) * pixelStep + row % channels;
-}
+template <class Vec, int rows, int vectors, int64_t ahead, bool prefetch>
+void outerTile(const OuterTile& t) {
+  // Their lines are wanted at the end, and as many loads at once would wait for the L2 cache then.
+  constexpr int64_t width = vectors * Vec::size;
+#pragma GCC unroll 32
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int64_t n = 0; n < width; n += lineFloats) __builtin_prefetch(t.sums + r * t.sumStep + n, 1, 3);
 
-/// values[point][r] = what row `row` + r of the product takes from each of the points.
-template <class Vec>
-void ConvWeightProduct::gather(int64_t from, int64_t count, int64_t row, int64_t rows, float* values) const {
-  while (rows > 0) {
-    const int64_t channel = row % channels, left = channels - channel, n = left < rows ? left : rows;
-    gatherTap<Vec>(taps[row / channels], channel, n, from, count, values);
-    row += n, rows -= n, values += n;
-  }
-}
+  Vec sum[rows][vectors];
+#pragma GCC unroll 32
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) sum[r][v] = Vec::broadcast(0.0f);
 
-template <class Vec>
-void ConvWeightProduct::gatherTap(const ConvTap& tap, int64_t channel, int64_t n, int64_t from, int64_t count,
-                                  float* values) const {
-  for (int64_t at = from; at < from + count;) {
-    const int64_t y = at / latticeColumns * strideHeight + tap.row, first = at % latticeColumns;
-    const int64_t inRow = latticeColumns - first, left = from + count - at,
-                  some = inRow < left ? inRow : left;
-    const float* source = image + y * width * pixelStep + channel;
-    for (int64_t j = first; j < first + some; ++j, values += valueStep) {
-      const int64_t x = j * strideWidth + tap.column;
-      const bool inside = y >= 0 && y < height && x >= 0 && x < width;
-      if (inside)
-        forVectors<Vec>(n, [&](int64_t i, auto load, auto store) {
-          store(values + i, load(source + x * pixelStep + i));
-        });
-      else
-        forVectors<Vec>(n, [&](int64_t i, auto, auto store) { store(values + i, Vec::broadcast(0.0f)); });
+  const float* panel = t.panel;
+  const int64_t channel = t.channel, nextAt = t.nextAt;
+  const float* const* next = t.next;
+  const float* const* end = t.left + t.count;
+  for (const float* const* left = t.left; left != end; ++left) {
+    if constexpr (prefetch) __builtin_prefetch(*next++ + nextAt, 0, 2);
+    __builtin_prefetch(left[ahead] + channel, 0, 3);
+    const float* values = *left + channel;
+    Vec right[vectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) right[v] = Vec::load(panel + v * Vec::size);
+    panel += width;
+#pragma GCC unroll 32
+    for (int r = 0; r < rows; ++r) {
+      const Vec value = Vec::broadcast(values[r]);
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) sum[r][v] = fma(value, right[v], sum[r][v]);
     }
-    at += some;
+  }
+
+  if (t.lastLanes == Vec::size)
+    t.accumulate ? storeSums<Vec, rows, vectors, true, true>(sum, t)
+                 : storeSums<Vec, rows, vectors, true, false>(sum, t);
+  else
+    t.accumulate ? storeSums<Vec, rows, vectors, false, true>(sum, t)
+                 : storeSums<Vec, rows, vectors, false, false>(sum, t);
+}
+
+template <class Vec, int rows, int vectors, int64_t ahead>
+void outerTileOf(int64_t wanted, const OuterTile& t) {
+  if (wanted == rows)
+    t.next ? outerTile<Vec, rows, vectors, ahead, true>(t) : outerTile<Vec, rows, vectors, ahead, false>(t);
+  else if constexpr (rows > 1)
+    outerTileOf<Vec, rows - 1, vectors, ahead>(wanted, t);
+}
+
+template <class Vec>
+int64_t ConvWeightProduct::firstTap() const {
+  return rowFrom / channels;
+}
+
+template <class Vec>
+int64_t ConvWeightProduct::tapsInUse() const {
+  return (rowTo - 1) / channels - firstTap<Vec>() + 1;
+}
+
+/// Whether points, `inUse` channels of each, lie side by side.
+template <class Vec>
+bool ConvWeightProduct::dense(const LatticeImages& side, const ConvTap& tap, int64_t inUse) const {
+  return inUse == side.pixelStep && side.height == latticeRows && side.width == latticeColumns &&
+         side.strideHeight == 1 && side.strideWidth == 1 && tap.row == 0 && tap.column == 0;
+}
+
+template <class Vec>
+void ConvWeightProduct::run() const {
+  float *panels = scratch,
+        *zeros = panels + pointsAtOnce * ((columns + panelColumns - 1) / panelColumns * panelColumns);
+  // What follows may be wider.
+  const int64_t widest = following && following->columns > columns ? following->columns : columns;
+  const int64_t zeroFloats = (channels > widest ? channels : widest) / lineFloats * lineFloats + zerosBeyond;
+  for (int64_t i = 0; i < zeroFloats; ++i) zeros[i] = 0.0f;
+  const float** places = reinterpret_cast<const float**>(zeros + zeroFloats);
+  const int64_t points = pointTo - pointFrom, blocks = (points + pointsAtOnce - 1) / pointsAtOnce;
+
+  // Blocks of equal size: a short one at the end would cost as much to add up.
+  const auto block = [&](int64_t b) { return pointFrom + b * points / blocks; };
+  const int64_t taps = tapsInUse<Vec>();
+  const int64_t most = following && following->tapsInUse<Vec>() > taps ? following->tapsInUse<Vec>() : taps;
+  Lists now = listed<Vec>(block(0), block(1), zeros, places);
+  for (int64_t b = 0; b < blocks; ++b) {
+    const float** other = now.places == places ? places + (most + 3) * placesAtOnce : places;
+    Lists next{};
+    if (b + 1 < blocks) {
+      next = listed<Vec>(block(b + 1), block(b + 2), zeros, other);
+    } else if (following) {
+      const int64_t from = following->pointFrom, left = following->pointTo - from;
+      next = following->listed<Vec>(from, from + (left < pointsAtOnce ? left : pointsAtOnce), zeros, other);
+    }
+    pack<Vec>(now.places + taps * placesAtOnce, now.count, panels);
+    multiply<Vec>(now, next, panels, b > 0);
+    now = next;
+  }
+}
+
+/// All tiles of the sums over the points of `now`, and meanwhile the values of `next` to the L2 cache, evenly
+/// spread: more at a time than memory gives would hold up what the tiles wait for.
+template <class Vec>
+void ConvWeightProduct::multiply(const Lists& now, const Lists& next, const float* panels,
+                                 bool accumulate) const {
+  const int64_t rows = rowTo - rowFrom;
+  const int64_t work = rows * ((columns + panelColumns - 1) / panelColumns);
+  const int64_t lines = next.lines;
+  int64_t fetched = 0, done = 0;
+  OuterTile t{};
+  t.count = now.count;
+  t.sumStep = sumStep;
+  t.accumulate = accumulate;
+  for (int64_t column = 0; column < columns;) {
+    const int vectors = panelVectors<Vec>((columns - column + Vec::size - 1) / Vec::size);
+    const int64_t width = vectors * Vec::size, left = columns - column;
+    const int64_t atOnce = Vec::tileRows[vectors == 4 ? 2 : vectors == 2 ? 1 : 0];
+    t.panel = panels + column * now.count;
+    t.lastLanes = static_cast<int>(left < width ? left - width + Vec::size : Vec::size);
+    for (int64_t tap = 0, row = rowFrom; row < rowTo; ++tap) {
+      const int64_t tapEnd = (firstTap<Vec>() + tap + 1) * channels, end = tapEnd < rowTo ? tapEnd : rowTo;
+      t.left = now.places + tap * placesAtOnce;
+      while (row < end) {
+        const int64_t n = end - row < atOnce ? end - row : atOnce;
+        t.channel = row - (tapEnd - channels);
+        t.sums = sums + (row - rowFrom) * sumStep + column;
+        t.next = nullptr;
+        if (fetched < lines && fetched * work <= done * lines) {
+          next.product->fetch<Vec>(fetched, next, t);
+          ++fetched;
+        }
+        if (vectors == 4)
+          outerTileOf<Vec, Vec::tileRows[2], 4, pointsAhead>(n, t);
+        else if (vectors == 2)
+          outerTileOf<Vec, Vec::tileRows[1], 2, pointsAhead>(n, t);
+        else
+          outerTileOf<Vec, Vec::tileRows[0], 1, pointsAhead>(n, t);
+        row += n, done += n;
+      }
+    }
+    column += width;
+  }
+}
+
+template <class Vec>
+ConvWeightProduct::Lists ConvWeightProduct::listed(int64_t from, int64_t to, const float* zeros,
+                                                   const float** places) const {
+  const int64_t count = tapsInUse<Vec>(), rows = rowTo - rowFrom;
+  const ConvTap* first = taps + firstTap<Vec>();
+  const ConvTap center{0, 0};
+  for (int64_t t = 0; t < count; ++t)
+    list<Vec>(left, first[t], from, to - from, zeros, places + t * placesAtOnce);
+  const float** rightPlaces = places + count * placesAtOnce;
+  list<Vec>(right, center, from, to - from, zeros, rightPlaces);
+  const auto lines = [](bool dense, const float* start, const float** places) {
+    for (int64_t i = 0; dense && i < placesAtOnce; ++i) places[i] = start + i * lineFloats;
+    return dense;
+  };
+  Lists lists{this, to - from, places, false, false, 0};
+  lists.leftDense =
+      lines(count == 1 && dense<Vec>(left, *first, rows), places[0], rightPlaces + placesAtOnce);
+  lists.rightDense =
+      lines(dense<Vec>(right, center, columns), rightPlaces[0], rightPlaces + 2 * placesAtOnce);
+  lists.lines = (rows + lineFloats - 1) / lineFloats + (columns + lineFloats - 1) / lineFloats;
+  return lists;
+}
+
+/// Gives a tile the nth line of each of the points to bring nearer; where points lie side by side, as many
+/// lines in the order of memory, which gives them sooner.
+template <class Vec>
+void ConvWeightProduct::fetch(int64_t nth, const Lists& from, OuterTile& tile) const {
+  const int64_t leftLines = (rowTo - rowFrom + lineFloats - 1) / lineFloats;
+  const bool onLeft = nth < leftLines;
+  const int64_t at = onLeft ? nth : nth - leftLines, row = rowFrom + at * lineFloats;
+  int64_t list = tapsInUse<Vec>();
+  tile.nextAt = at * lineFloats;
+  if (onLeft ? from.leftDense : from.rightDense)
+    list += onLeft ? 1 : 2, tile.nextAt *= from.count;
+  else if (onLeft)
+    list = row / channels - firstTap<Vec>(), tile.nextAt = row % channels;
+  tile.next = from.places + list * placesAtOnce;
+}
+
+/// Lists where the points from `from` on find a tap's pixel: at zeros where that lies beyond the image.
+template <class Vec>
+void ConvWeightProduct::list(const LatticeImages& side, const ConvTap& tap, int64_t from, int64_t count,
+                             const float* zeros, const float** places) const {
+  const int64_t points = latticeRows * latticeColumns;
+  int64_t image = from / points, row = from % points / latticeColumns, column = from % latticeColumns;
+  int64_t i = 0;
+  while (i < count) {
+    const int64_t y = row * side.strideHeight + tap.row;
+    const bool inside = y >= 0 && y < side.height;
+    const int64_t first = (image * side.height + y) * side.width;
+    for (; column < latticeColumns && i < count; ++column, ++i) {
+      const int64_t x = column * side.strideWidth + tap.column;
+      places[i] = inside && x >= 0 && x < side.width ? side.values + (first + x) * side.pixelStep : zeros;
+    }
+    column = 0;
+    if (++row == latticeRows) row = 0, ++image;
+  }
+  for (; i < placesAtOnce; ++i) places[i] = places[count - 1];
+}
+
+/// The right side's values in panels as wide as tiles, zeros beyond the last column.
+template <class Vec>
+void ConvWeightProduct::pack(const float* const* places, int64_t count, float* panels) const {
+  for (int64_t column = 0; column < columns;) {
+    const int64_t width = panelVectors<Vec>((columns - column + Vec::size - 1) / Vec::size) * Vec::size;
+    const int64_t used = width < columns - column ? width : columns - column;
+    for (int64_t i = 0; i < count; ++i, panels += width) {
+      const float* from = places[i] + column;
+      forVectors<Vec>(used, [&](int64_t n, auto load, auto store) { store(panels + n, load(from + n)); });
+      for (int64_t n = used; n < width; ++n) panels[n] = 0.0f;
+    }
+    column += width;
   }
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "kernels/conv_by_weight.h"
@@ -57,35 +58,81 @@ void overImages(const ConvShape& s, int64_t cuts, int64_t scratchFloats, float* 
     });
 }
 
-inline void gatheredByWeight(const ConvShape& s, const AxisTaps& h, const AxisTaps& w, const float* gradient,
-                             const float* x, float* dw) {
+/// dw as outer products over all points of all images. Pieces of it are dealt out to the threads and, where
+/// those are few, blocks of points too, whose sums are then added in order.
+inline void pointsByWeight(const ConvShape& s, const AxisTaps& h, const AxisTaps& w, const float* gradient,
+                           const float* x, float* dw) {
   const int64_t channels = s.channels / s.groups, outputs = s.outputs / s.groups;
+  const int64_t points = s.images * s.outHeight * s.outWidth;
   std::vector<ConvTap> taps;
   for (const int64_t row : h.offsets)
     for (const int64_t column : w.offsets) taps.push_back({row, column});
-  // As many rows as let the sums of a piece stay in the L2 cache: each cut goes through all pixels anew.
-  constexpr int64_t sumFloats = 128 * 1024, least = ConvWeightProduct::rowsAtOnce;
-  const int64_t rows = static_cast<int64_t>(taps.size()) * channels;
-  const int64_t rowsAtOnce = std::max<int64_t>(1, sumFloats / outputs / least) * least;
+  LatticeImages image{x, s.height, s.width, s.channels, s.moves.strideHeight, s.moves.strideWidth};
+  LatticeImages slope{gradient, s.outHeight, s.outWidth, s.outputs, 1, 1};
+  // The right side is copied once for all rows: where channels are few, they are it, and the sums transposed.
+  const bool inside = taps.size() == 1 && !h.leaves(s.height) && !w.leaves(s.width);
+  const bool turned = inside && s.groups == 1 && channels <= 128 && outputs >= 2 * channels;
+  if (turned) {
+    image.values += (taps[0].row * s.width + taps[0].column) * s.channels;
+    taps[0] = {0, 0};
+    std::swap(image, slope);
+  }
+  const int64_t depth = turned ? outputs : channels, width = turned ? channels : outputs;
+  const int64_t rows = static_cast<int64_t>(taps.size()) * depth;
+
+  // The sums of a piece stay in the L2 cache, with what comes in for the next points.
+  constexpr int64_t sumFloats = 64 * 1024, columnsAtOnce = 256;
+  const int64_t columnCuts = (width + columnsAtOnce - 1) / columnsAtOnce;
+  const int64_t columns = roundUp((width + columnCuts - 1) / columnCuts, panelColumns);
+  const int64_t rowCuts = (rows * columns + sumFloats - 1) / sumFloats;
+  const int64_t rowsAtOnce = (rows + rowCuts - 1) / rowCuts;
+  const int64_t cuts = (rows + rowsAtOnce - 1) / rowsAtOnce * columnCuts;
+  // To add up large sums costs as much as some hundred points.
+  constexpr int64_t piecesWanted = 32;
+  const int64_t elements = s.weightElements(), leastPoints = elements > sumFloats ? 1536 : 256;
+  const int64_t blocks =
+      std::clamp<int64_t>(std::min(piecesWanted / (s.groups * cuts), points / leastPoints), 1, points);
+  const int64_t pieces = blocks * s.groups * cuts;
+  Block sums;
+  if (blocks > 1 || turned) sums = takeFloats(blocks * elements);
+  float* target = sums ? sums.floats() : dw;
+
+  const auto product = [&](int64_t piece) {
+    const int64_t block = piece / (s.groups * cuts), g = piece / cuts % s.groups;
+    const int64_t row = piece % cuts / columnCuts, column = piece % columnCuts * columns;
+    ConvWeightProduct p{};
+    p.left = image, p.right = slope;
+    p.left.values += g * depth, p.right.values += g * width + column;
+    p.latticeRows = s.outHeight, p.latticeColumns = s.outWidth;
+    p.taps = taps.data();
+    p.channels = depth;
+    p.rowFrom = row * rowsAtOnce, p.rowTo = std::min(rows, p.rowFrom + rowsAtOnce);
+    p.columns = std::min(columns, width - column);
+    p.pointFrom = block * points / blocks, p.pointTo = (block + 1) * points / blocks;
+    p.sumStep = width * s.groups;
+    p.sums = target + block * elements + p.rowFrom * p.sumStep + g * width + column;
+    return p;
+  };
   const int64_t scratchFloats =
-      ConvWeightProduct::pointsAtOnce * (ConvWeightProduct::valueStep + roundUp(outputs, panelColumns));
-  overImages(s, (rows + rowsAtOnce - 1) / rowsAtOnce, scratchFloats, dw,
-             [&](int64_t g, int64_t cut, int64_t image, float* sums, bool accumulate, float* scratch) {
-               ConvWeightProduct part{};
-               part.image = x + image * s.height * s.width * s.channels + g * channels;
-               part.height = s.height, part.width = s.width;
-               part.channels = channels, part.pixelStep = s.channels;
-               part.taps = taps.data();
-               part.rowFrom = cut * rowsAtOnce, part.rowTo = std::min(rows, part.rowFrom + rowsAtOnce);
-               part.latticeRows = s.outHeight, part.latticeColumns = s.outWidth;
-               part.strideHeight = s.moves.strideHeight, part.strideWidth = s.moves.strideWidth;
-               part.gradient = gradient + image * s.outHeight * s.outWidth * s.outputs + g * outputs;
-               part.gradientStep = s.outputs, part.outputs = outputs;
-               part.dw = sums + g * outputs, part.dwStep = s.outputs;
-               part.accumulate = accumulate;
-               part.scratch = scratch;
-               dispatch(part);
-             });
+      ConvWeightProduct::scratchFloats(static_cast<int64_t>(taps.size()), depth, columns);
+  parallelWithScratch(pieces, scratchFloats, [&](int64_t piece, float* scratch) {
+    ConvWeightProduct here = product(piece), following{};
+    here.scratch = scratch;
+    if (piece + 1 < pieces) {
+      following = product(piece + 1);
+      here.following = &following;
+    }
+    dispatch(here);
+  });
+  if (!sums) return;
+  if (blocks > 1)
+    parallelRanges(elements, elementGrain, [&](int64_t from, int64_t to) {
+      dispatch(SumBlocks{target + from, blocks, elements, to - from, turned ? target + from : dw + from});
+    });
+  if (turned)
+    parallelFor(width, [&](int64_t column) {
+      for (int64_t row = 0; row < rows; ++row) dw[column * rows + row] = target[row * width + column];
+    });
 }
 
 /// A product of pixels and gradients. Rows of the weight are dealt out to the threads and, where those are
@@ -100,7 +147,7 @@ inline void directByWeight(const ConvShape& given, const float* gradient, const 
   const int64_t channels = s.channels / s.groups, outputs = s.outputs / s.groups;
   const AxisTaps h = AxisTaps::forward(s.kernelHeight, m.dilationHeight, m.top, s.outHeight, m.strideHeight);
   const AxisTaps w = AxisTaps::forward(s.kernelWidth, m.dilationWidth, m.left, s.outWidth, m.strideWidth);
-  if (channels >= 16) return gatheredByWeight(s, h, w, gradient, x, dw);
+  if (channels >= 16) return pointsByWeight(s, h, w, gradient, x, dw);
   // Points whose gradients, a panel of columns of them, stay in the L2 cache from tile to tile.
   constexpr int64_t pointsAtOnce = 512;
   const int64_t rowsOfPoints = std::clamp<int64_t>(pointsAtOnce / s.outWidth, 1, s.outHeight);
