@@ -93,7 +93,7 @@ void NormMoments::run() const {
   const float share = 1.0f / static_cast<float>(first);
   for (int64_t j = 0; j < period; ++j) about[j] *= share;
   sumPeriods<Vec, 2>(n, period, moments, [&](Vec* sum, NormPlace at, auto load, auto) {
-    const Vec d = load(x + at.i) - load(about + at.j);
+    const Vec d = loadAhead(x + at.i, load) - load(about + at.j);
     sum[0] = sum[0] + d;
     sum[1] = fma(d, d, sum[1]);
   });
@@ -185,12 +185,12 @@ template <class Vec>
 void Normalize::run() const {
   const auto map = [this](const auto& f) {
     writePeriods<Vec>(y, n, period, stream, [&](NormPlace at, auto load, auto store) {
-      const Vec centred = load(x + at.i) - load(coefficients.mean + at.j);
+      const Vec centred = loadAhead(x + at.i, load) - load(coefficients.mean + at.j);
       store(y + at.i, f(normalized(coefficients, centred, at.j, load), at, load));
     });
   };
   const Vec zero = Vec::broadcast(0.0f);
-  const auto added = [&](Vec v, NormPlace at, auto load) { return v + load(residual + at.i); };
+  const auto added = [&](Vec v, NormPlace at, auto load) { return v + loadAhead(residual + at.i, load); };
   if (mask)
     map([&](Vec v, NormPlace at, auto load) {
       const Vec sum = added(v, at, load);

@@ -61,7 +61,7 @@ void NormGradientSums::run() const {
   for (int64_t j = 0; j < 2 * period; ++j) sums[j] = 0;
   const auto add = [&](const auto& gradient, const auto& let, const auto& keep) {
     sumPeriods<Vec, 2>(n, period, sums, [&](Vec* sum, NormPlace at, auto load, auto store) {
-      const Vec centred = load(x + at.i) - load(coefficients.mean + at.j);
+      const Vec centred = loadAhead(x + at.i, load) - load(coefficients.mean + at.j);
       const Vec g = let(gradient(at.i, load), centred, at, load);
       keep(g, at.i, store);
       sum[0] = sum[0] + g;
@@ -88,8 +88,10 @@ void NormGradientSums::run() const {
             keep);
     }
   };
-  const auto one = [&](int64_t i, auto load) { return load(dy + i); };
-  const auto both = [&](int64_t i, auto load) { return load(dy + i) + load(further + i); };
+  const auto one = [&](int64_t i, auto load) { return loadAhead(dy + i, load); };
+  const auto both = [&](int64_t i, auto load) {
+    return loadAhead(dy + i, load) + loadAhead(further + i, load);
+  };
   const auto write = [&](Vec g, int64_t i, auto store) { store(counted + i, g); };
   if (!counted)
     gated(one, [](Vec, int64_t, auto) {});
@@ -136,11 +138,11 @@ void NormGradient::run() const {
   const Vec zero = Vec::broadcast(0.0f);
   const auto map = [&](const auto& f) {
     writePeriods<Vec>(dx, n, period, stream, [&](NormPlace at, auto load, auto store) {
-      store(dx + at.i, f(load(dy + at.i), at, load));
+      store(dx + at.i, f(loadAhead(dy + at.i, load), at, load));
     });
   };
   const auto centred = [&](NormPlace at, auto load) {
-    return load(x + at.i) - load(coefficients.mean + at.j);
+    return loadAhead(x + at.i, load) - load(coefficients.mean + at.j);
   };
   const auto gated = [&](Vec g, Vec d, int64_t j, auto load) {
     return select(zero < normalized(coefficients, d, j, load), g, zero);

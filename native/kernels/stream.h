@@ -10,6 +10,10 @@ namespace striate {
 /// cache when the next operation reads it, and both kinds cost the same.
 inline bool streams(int64_t bytes) { return bytes >= int64_t{32} << 20; }
 
+/// The same for output that is kept for a backward pass: its memory was last used long ago, and no cache
+/// holds it.
+inline bool streamsKept(int64_t bytes) { return bytes >= int64_t{8} << 20; }
+
 }  // namespace striate
 
 #ifdef STRIATE_VEC

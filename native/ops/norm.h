@@ -131,10 +131,10 @@ inline Normalized normResults(const char* operation, const Tensor& x, const Tens
 
 /// y from x and the statistics, which are there.
 inline void normalize(const NormPlan& plan, const NormScratch& scratch, const Tensor& x, const Tensor& weight,
-                      const Tensor& bias, const Tensor& residual, const Normalized& result, bool relu) {
+                      const Tensor& bias, const Tensor& residual, const Normalized& result, bool relu,
+                      bool past) {
   dispatch(NormPrepare{statisticsOf(result.statistics), dataOrNull(weight), dataOrNull(bias),
                        scratch.coefficients(), plan.channels, plan.period});
-  const bool past = streams(result.output.bytes());
   plan.overPieces([&](int64_t, int64_t offset, int64_t n) {
     dispatch(Normalize{scratch.coefficients(), x.f32() + offset, residual ? residual.f32() + offset : nullptr,
                        result.output.f32() + offset,
@@ -183,7 +183,8 @@ inline Normalized batchNorm(Stream& stream, const Tensor& x, const Tensor& weigh
                                 plan.period, options.momentum, options.eps, statisticsOf(result.statistics),
                                 dataOrNull(runningMean), dataOrNull(runningVar), from, to});
            });
-           normalize(plan, scratch, x, weight, bias, residual, result, options.relu);
+           normalize(plan, scratch, x, weight, bias, residual, result, options.relu,
+                     streamsKept(result.output.bytes()));
          });
   return result;
 }
@@ -206,7 +207,8 @@ inline Normalized batchNormInference(Stream& stream, const Tensor& x, const Tens
          {result.output, result.statistics, result.mask}, [=] {
            const NormPlan plan(x.shape);
            dispatch(NormGiven{mean.f32(), variance.f32(), eps, statisticsOf(result.statistics), channels});
-           normalize(plan, NormScratch(plan, 0), x, weight, bias, residual, result, relu);
+           normalize(plan, NormScratch(plan, 0), x, weight, bias, residual, result, relu,
+                     streams(result.output.bytes()));
          });
   return result;
 }
