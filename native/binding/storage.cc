@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "binding/call.h"
-#include "ops/operation.h"
+#include "ops/copy.h"
 #include "runtime/cpu.h"
 
 namespace striate {
@@ -81,9 +81,7 @@ Napi::Value assign(Call& call) {
   const Tensor target = call.tensor(0, "target"), source = call.tensor(1, "source");
   requireType("assign", "source", source, target.dtype);
   requireShape("assign", "source", source, target.shape);
-  submitUpdate(call.stream(), "assign", storages({target, source}), [=] {
-    if (target.bytes() > 0) std::memmove(target.raw(), source.raw(), static_cast<size_t>(target.bytes()));
-  });
+  submitUpdate(call.stream(), "assign", storages({target, source}), [=] { copyAll(source, target); });
   return call.nothing();
 }
 

@@ -28,6 +28,7 @@ struct CopyBlocks {
   const std::byte* x;
   std::byte* y;
   int64_t fromBlock, toBlock, fromRow, toRow, fromColumn, toColumn;
+  bool stream = false;
   template <class Vec>
   void run() const;
 };
@@ -59,8 +60,32 @@ struct SumRows {
 #include <string.h>
 
 #include "kernels/math.h"
+#include "kernels/stream.h"
 
 namespace striate {
+
+/// Rows of `bytes` each, in whole vectors: the compiler's own copy is a call for every row. What comes a few
+/// rows later is asked for, as rows of a part of the columns are too short for the processor to foresee.
+template <class Vec>
+void copyRows(const std::byte* x, std::byte* y, int64_t xRow, int64_t yRow, int64_t height, int64_t bytes,
+              bool stream) {
+  constexpr int64_t ahead = 2048;
+  const int64_t skip = bytes < ahead ? (ahead + bytes - 1) / bytes * xRow : ahead;
+  const int64_t floats = bytes / 4, rest = bytes % 4;
+  for (int64_t r = 0; r < height; ++r, x += xRow, y += yRow) {
+    if constexpr (Vec::size == 1) {
+      ::memcpy(y, x, static_cast<size_t>(bytes));
+    } else {
+      const float* const from = reinterpret_cast<const float*>(x);
+      float* const to = reinterpret_cast<float*>(y);
+      writeVectors<Vec>(to, floats, stream, [&](int64_t i, auto load, auto store) {
+        __builtin_prefetch(x + i * 4 + skip);
+        store(to + i, load(from + i));
+      });
+      if (rest) ::memcpy(to + floats, from + floats, static_cast<size_t>(rest));
+    }
+  }
+}
 
 /// Rows that lie along the source's memory become columns. Through a tile as wide as a cache line, so that
 /// source and result are both touched by whole lines.
@@ -92,10 +117,9 @@ void copyTransposed(const std::byte* x, std::byte* y, int64_t rows, int64_t colu
 /// One block, by the way in which source and result advance along its columns.
 template <class Vec, int size>
 void copyBlock(const std::byte* x, std::byte* y, CopyAxis rows, CopyAxis columns, int64_t height,
-               int64_t width) {
+               int64_t width, bool stream) {
   if (columns.x == 1 && columns.y == 1) {
-    for (int64_t r = 0; r < height; ++r)
-      ::memcpy(y + r * rows.y * size, x + r * rows.x * size, static_cast<size_t>(width * size));
+    copyRows<Vec>(x, y, rows.x * size, rows.y * size, height, width * size, stream);
   } else if (columns.x == 0 && columns.y == 1) {
     for (int64_t r = 0; r < height; ++r) {
       std::byte element[size];
@@ -128,7 +152,7 @@ void CopyBlocks<size>::run() const {
   }
   for (int64_t block = fromBlock; block < toBlock; ++block) {
     copyBlock<Vec, size>(x + xOffset * size, y + yOffset * size, rows, columns, toRow - fromRow,
-                         toColumn - fromColumn);
+                         toColumn - fromColumn, stream);
     for (int i = loops->outerCount - 1; i >= 0; --i) {
       const CopyAxis& axis = loops->outer[i];
       xOffset += axis.x;
@@ -139,6 +163,7 @@ void CopyBlocks<size>::run() const {
       yOffset -= axis.n * axis.y;
     }
   }
+  if (stream) Vec::fence();
 }
 
 template <class Vec>

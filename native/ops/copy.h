@@ -9,6 +9,7 @@
 #include <string>
 
 #include "kernels/copy.h"
+#include "kernels/stream.h"
 #include "ops/operation.h"
 #include "runtime/parallel.h"
 
@@ -66,7 +67,7 @@ class StridedCopy {
                         count(loops_.columns.n, columnsAtOnce_);
   }
 
-  void run(int64_t piece, DType type, const std::byte* x, std::byte* y) const {
+  void run(int64_t piece, DType type, const std::byte* x, std::byte* y, bool stream) const {
     const int64_t rowCuts = count(loops_.rows.n, rowsAtOnce_),
                   columnCuts = count(loops_.columns.n, columnsAtOnce_);
     const int64_t column = piece % columnCuts * columnsAtOnce_,
@@ -82,6 +83,7 @@ class StridedCopy {
       kernel.toRow = std::min(loops_.rows.n, row + rowsAtOnce_);
       kernel.fromColumn = column;
       kernel.toColumn = std::min(loops_.columns.n, column + columnsAtOnce_);
+      kernel.stream = stream;
       dispatch(kernel);
     };
     if (itemSize(type) == 1) {
@@ -91,8 +93,9 @@ class StridedCopy {
     }
   }
 
-  void parallel(DType type, const std::byte* x, std::byte* y) const {
-    parallelFor(pieces(), [&](int64_t piece) { run(piece, type, x, y); });
+  /// Past the caches where asked for: what a part is of may be larger than it.
+  void parallel(DType type, const std::byte* x, std::byte* y, bool stream) const {
+    parallelFor(pieces(), [&](int64_t piece) { run(piece, type, x, y, stream); });
   }
 
  private:
@@ -123,6 +126,13 @@ class StridedCopy {
   int64_t blocks_ = 1, blocksAtOnce_ = 1, rowsAtOnce_ = 1, columnsAtOnce_ = 1;
   bool empty_ = false;
 };
+
+/// Every element of y = that of x, of the same shape.
+inline void copyAll(const Tensor& x, const Tensor& y) {
+  if (x.raw() == y.raw()) return;
+  const Steps dense = denseSteps(x.shape);
+  StridedCopy(x.shape, dense, dense).parallel(x.dtype, x.raw(), y.raw(), streams(y.bytes()));
+}
 
 /// A number as errors quote it: 2, 0.5, 1e+20, NaN.
 inline std::string numberText(double value) {
@@ -162,7 +172,7 @@ inline ElementBytes elementOf(const char* operation, double value, DType type) {
 /// Every element of a block of y, which starts at `y` and has the given steps, = the element.
 inline void fillBlock(const Shape& extents, const Steps& ySteps, DType type, const ElementBytes& element,
                       std::byte* y) {
-  StridedCopy(extents, Steps{}, ySteps).parallel(type, element.data(), y);
+  StridedCopy(extents, Steps{}, ySteps).parallel(type, element.data(), y, false);
 }
 
 }  // namespace striate

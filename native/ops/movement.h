@@ -30,8 +30,9 @@ inline Tensor transpose(Stream& stream, const Tensor& x, const std::vector<int64
     shape.append(x.shape[static_cast<int>(axis)]);
   }
   Tensor y("transpose", shape, x.dtype);
-  submit(stream, "transpose", {x}, {y},
-         [=] { StridedCopy(y.shape, steps, denseSteps(y.shape)).parallel(x.dtype, x.raw(), y.raw()); });
+  submit(stream, "transpose", {x}, {y}, [=] {
+    StridedCopy(y.shape, steps, denseSteps(y.shape)).parallel(x.dtype, x.raw(), y.raw(), streams(y.bytes()));
+  });
   return y;
 }
 
@@ -96,7 +97,7 @@ inline Tensor slice(Stream& stream, const Tensor& x, const std::vector<int64_t>&
     if (y.elements() == 0) return;
     const Steps dense = denseSteps(x.shape);
     StridedCopy(part.counts, part.stride(dense), denseSteps(part.counts))
-        .parallel(x.dtype, x.raw() + part.offset(dense) * itemSize(x.dtype), y.raw());
+        .parallel(x.dtype, x.raw() + part.offset(dense) * itemSize(x.dtype), y.raw(), streams(y.bytes()));
   });
   return y;
 }
@@ -118,7 +119,8 @@ inline void copyPadded(const Tensor& x, const Tensor& y, const Steps& before, co
     slab[axis] = x.shape[axis];
     offset += before[i] * dense[i];
   }
-  StridedCopy(x.shape, denseSteps(x.shape), dense).parallel(x.dtype, x.raw(), y.raw() + offset * size);
+  StridedCopy(x.shape, denseSteps(x.shape), dense)
+      .parallel(x.dtype, x.raw(), y.raw() + offset * size, streams(y.bytes()));
 }
 
 inline Tensor pad(Stream& stream, const Tensor& x, const std::vector<int64_t>& before,
@@ -164,7 +166,8 @@ inline Tensor sliceBackward(Stream& stream, const Tensor& gradient, const Shape&
     const Steps steps = denseSteps(y.shape);
     fillBlock(y.shape, steps, y.dtype, ElementBytes{}, y.raw());
     StridedCopy(gradient.shape, denseSteps(gradient.shape), part.stride(steps))
-        .parallel(y.dtype, gradient.raw(), y.raw() + part.offset(steps) * itemSize(y.dtype));
+        .parallel(y.dtype, gradient.raw(), y.raw() + part.offset(steps) * itemSize(y.dtype),
+                  streams(y.bytes()));
   });
   return y;
 }
@@ -198,7 +201,7 @@ inline Tensor concat(Stream& stream, const std::vector<Tensor>& inputs, int64_t 
     const int64_t size = itemSize(y.dtype);
     std::byte* to = y.raw();
     for (const Tensor& x : inputs) {
-      StridedCopy(x.shape, denseSteps(x.shape), dense).parallel(x.dtype, x.raw(), to);
+      StridedCopy(x.shape, denseSteps(x.shape), dense).parallel(x.dtype, x.raw(), to, streams(y.bytes()));
       to += x.shape[axis] * dense[static_cast<size_t>(axis)] * size;
     }
   };
@@ -220,8 +223,9 @@ inline Tensor broadcastTo(Stream& stream, const Tensor& x, const Shape& shape) {
     throw RangeError("broadcastTo: input " + x.shape.text() + " does not broadcast to shape " + shape.text() +
                      ": its axes, aligned at the end, must be equal or 1");
   Tensor y("broadcastTo", shape, x.dtype);
-  submit(stream, "broadcastTo", {x}, {y},
-         [=] { StridedCopy(y.shape, steps, denseSteps(y.shape)).parallel(x.dtype, x.raw(), y.raw()); });
+  submit(stream, "broadcastTo", {x}, {y}, [=] {
+    StridedCopy(y.shape, steps, denseSteps(y.shape)).parallel(x.dtype, x.raw(), y.raw(), streams(y.bytes()));
+  });
   return y;
 }
 

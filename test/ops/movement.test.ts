@@ -818,3 +818,34 @@ describe('gather', () => {
     expect(() => native.gatherBackward(index.handle, index.handle, 1)).toThrow(TypeError);
   });
 });
+
+const sameBytes = (a: TypedArray, b: TypedArray) =>
+  Buffer.compare(Buffer.from(a.buffer), Buffer.from(b.buffer)) === 0;
+
+// 8 MiB and more goes past the caches.
+test.each([
+  { widths: [16, 48, 32], rows: 23_000 },
+  { widths: [5, 16, 3], rows: 90_000 },
+  { widths: [1, 700], rows: 3000 },
+])('large parts of $widths columns, put together and taken apart', async ({ widths, rows }) => {
+  const wide = widths.reduce((sum, width) => sum + width);
+  const parts = widths.map((width, i) => noisy([rows, width], i));
+  const from = await Promise.all(parts.map((part) => part.data()));
+  const whole = concat(parts, 1);
+  const expected = new Float32Array(rows * wide);
+  for (let row = 0; row < rows; row++) {
+    let at = row * wide;
+    for (const [i, width] of widths.entries()) {
+      expected.set(from[i]!.subarray(row * width, (row + 1) * width), at);
+      at += width;
+    }
+  }
+  expect(sameBytes(await whole.data(), expected)).toBe(true);
+  let start = 0;
+  for (const [i, width] of widths.entries()) {
+    expect(sameBytes(await slice(whole, [0, start], [rows, (start += width)]).data(), from[i]!)).toBe(true);
+  }
+  const copy = noisy([rows, wide], 9);
+  copy.assign(whole);
+  expect(sameBytes(await copy.data(), expected)).toBe(true);
+});
