@@ -110,6 +110,8 @@ export interface Binding {
 
   // creation.cc
   full(shape: readonly number[], value: number, dtype: DType): Handle;
+  /** As full() of f32, for what lasts from step to step: its memory lies apart from what comes and goes in each. */
+  lasting(shape: readonly number[], value: number): Handle;
   arange(start: number, end: number, step: number, dtype: DType): Handle;
   oneHot(indices: Handle, classes: number): Handle;
   /** A tensor that has the dtype already comes back under another handle, over the same storage. */

@@ -209,7 +209,7 @@ export abstract class Optimizer<
 }
 
 function full(like: Tensor, value: number): Tensor {
-  return new Tensor(native.full(like.shape, value, 'f32'), 'f32').keep();
+  return new Tensor(native.lasting(like.shape, value), 'f32').keep();
 }
 
 /** The last arguments of every native step. */

@@ -14,11 +14,10 @@ RandomStream source(const Call& call, size_t index) {
           static_cast<uint64_t>(call.integer(index + 1, "stream", 0, maxSafeInteger))};
 }
 
-Napi::Value fullOf(Call& call) {
-  const Napi::Value given = call.value(1);
-  // NaN is a value like any other here.
-  const double value = given.IsNumber() ? given.As<Napi::Number>().DoubleValue() : call.number(1, "value");
-  return call.give(full(call.stream(), call.shape(0, "shape"), value, call.dtype(2, "dtype")));
+/// NaN is a value like any other here.
+double anyNumber(Call& call, size_t index, const char* name) {
+  const Napi::Value given = call.value(index);
+  return given.IsNumber() ? given.As<Napi::Number>().DoubleValue() : call.number(index, name);
 }
 
 /// One block of the generator, for its published answers.
@@ -43,7 +42,16 @@ Napi::Value philox(Call& call) {
 }
 
 Export exports[] = {
-    {"full", fullOf},
+    {"full",
+     [](Call& call) {
+       const double value = anyNumber(call, 1, "value");
+       return call.give(full(call.stream(), call.shape(0, "shape"), value, call.dtype(2, "dtype")));
+     }},
+    {"lasting",
+     [](Call& call) {
+       const double value = anyNumber(call, 1, "value");
+       return call.give(full(call.stream(), call.shape(0, "shape"), value, DType::f32, true));
+     }},
     {"arange",
      [](Call& call) {
        return call.give(arange(call.stream(), call.number(0, "start"), call.number(1, "end"),

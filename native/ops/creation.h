@@ -16,9 +16,10 @@ namespace striate {
 
 static_assert(elementGrain % randomGroup == 0, "pieces of random numbers start with a group");
 
-inline Tensor full(Stream& stream, const Shape& shape, double value, DType dtype) {
+inline Tensor full(Stream& stream, const Shape& shape, double value, DType dtype, bool lasts = false) {
   const ElementBytes element = elementOf("full", value, dtype);
   Tensor y("full", shape, dtype);
+  y.storage->lasts = lasts;
   submit(stream, "full", {}, {y}, [=] { fillBlock(y.shape, denseSteps(y.shape), dtype, element, y.raw()); });
   return y;
 }

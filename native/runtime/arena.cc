@@ -45,10 +45,11 @@ Arena::Arena(int64_t most) : space_(most) {
   bare_.add(0, space_.size());
 }
 
-void* Arena::take(int64_t capacity, int64_t fresh) {
+void* Arena::take(int64_t capacity, int64_t fresh, bool atEnd) {
   const auto fits = [capacity](const auto& hole) { return hole.second - hole.first >= capacity; };
-  const auto hole = std::find_if(holes_.map().begin(), holes_.map().end(), fits);
+  auto hole = std::find_if(holes_.map().begin(), holes_.map().end(), fits);
   if (hole == holes_.map().end()) return nullptr;
+  if (const auto last = std::prev(holes_.map().end()); atEnd && fits(*last)) hole = last;
   const int64_t from = hole->first, to = from + capacity;
   std::vector<std::pair<int64_t, int64_t>> bare;
   auto range = bare_.map().upper_bound(from);

@@ -34,8 +34,9 @@ class Arena {
   }
 
   /// A block of `capacity`, which is rounded; null where addresses end, where the system has no memory, and
-  /// where it would take more than `fresh` bytes of that.
-  void* take(int64_t capacity, int64_t fresh);
+  /// where it would take more than `fresh` bytes of that. After all others, where `atEnd` and there are
+  /// addresses.
+  void* take(int64_t capacity, int64_t fresh, bool atEnd);
   void give(void* data, int64_t capacity);
 
   /// Bytes of memory that no block uses.

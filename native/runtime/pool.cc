@@ -73,12 +73,12 @@ class Bins {
 
 class Pool {
  public:
-  void* take(int64_t capacity) {
+  void* take(int64_t capacity, bool lasts) {
     std::lock_guard lock(mutex_);
-    void* data = takeFrom(capacity);
+    void* data = takeFrom(capacity, lasts);
     if (!data) {
       clear();
-      data = takeFrom(capacity);
+      data = takeFrom(capacity, lasts);
     }
     if (!data)
       throw StateError("out of memory: wanted " + std::to_string(capacity) + " bytes beside " +
@@ -119,9 +119,9 @@ class Pool {
 
   bool keepsTooMuch() const { return kept() > keptAtLeast && live_ + kept() > peak_ + peak_ / 2; }
 
-  void* takeFrom(int64_t capacity) {
+  void* takeFrom(int64_t capacity, bool lasts) {
     const int64_t fresh = limit_ - live_ - kept();
-    return capacity < large ? bins_.take(capacity, fresh) : arena_.take(capacity, fresh);
+    return capacity < large ? bins_.take(capacity, fresh) : arena_.take(capacity, fresh, lasts);
   }
 
   void clear() {
@@ -145,11 +145,11 @@ Pool& pool() {
 
 }  // namespace
 
-Block Block::take(int64_t bytes) {
+Block Block::take(int64_t bytes, bool lasts) {
   // Sizes of scratch are products of what JavaScript gave.
   if (bytes < 0 || bytes > maxBlock) throw StateError("out of memory: wanted more than 2^60 bytes");
   const int64_t capacity = bytes < large ? binSize(bytes) : Arena::rounded(bytes);
-  return {pool().take(capacity), capacity};
+  return {pool().take(capacity, lasts), capacity};
 }
 
 Block::~Block() {

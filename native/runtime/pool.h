@@ -18,8 +18,9 @@ struct PoolStats {
 class Block {
  public:
   Block() = default;
-  /// Throws StateError where the process has no such memory.
-  static Block take(int64_t bytes);
+  /// Throws StateError where the process has no such memory. What `lasts` takes memory that no block had
+  /// before, rather than parting what blocks that come and go have left.
+  static Block take(int64_t bytes, bool lasts = false);
 
   Block(Block&& other) noexcept : data_(std::exchange(other.data_, nullptr)), capacity_(other.capacity_) {}
   Block& operator=(Block&& other) noexcept {

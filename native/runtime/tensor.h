@@ -38,7 +38,7 @@ class Storage {
   const std::string& error() const { return error_; }
 
   void allocate() {
-    block_ = Block::take(bytes_);
+    block_ = Block::take(bytes_, lasts);
     data_ = block_.data();
   }
   /// Takes over the memory of another storage, as large as this one and held by nobody but the command that
@@ -60,6 +60,8 @@ class Storage {
   Lane lane = Lane::ordinary;
   /// How many tensors JavaScript holds over it.
   int64_t handles = 0;
+  /// Whether it is to last from step to step; told before the command that produces it is on the queue.
+  bool lasts = false;
 
  private:
   const int64_t bytes_;

@@ -163,6 +163,19 @@ describe('the pool', () => {
       d.dispose();
     });
 
+    it('puts what lasts after all others', async () => {
+      native.emptyPool();
+      const [a, b] = await inRow(8, 2);
+      a!.dispose();
+      const before = await all();
+      using state = new Tensor(native.lasting([megabyte / 4], 3), 'f32');
+      expect(await all()).toBe(before + megabyte);
+      expect((await state.data()).every((x) => x === 3)).toBe(true);
+      const again = megabytes(8);
+      expect(await all()).toBe(before + megabyte);
+      for (const tensor of [b!, again]) tensor.dispose();
+    });
+
     it('keeps half as much again as the peak at most', async () => {
       native.emptyPool();
       native.resetPeak();
