@@ -40,6 +40,11 @@ export class LayerRun {
     this.#gradient = randn([batch, out, out, outputs]);
   }
 
+  /** Writes to the weights what they are. */
+  moveWeights(): void {
+    this.#weight.assign(this.#weight);
+  }
+
   run(pass: Pass, algorithm: string): Handle {
     const [x, weight, gradient] = [this.#x, this.#weight, this.#gradient];
     const [stride, padding, dilation, groups] = this.#moves();

@@ -103,7 +103,9 @@ async function timePass(
         : all.slice(0, 1);
   const rows: ConvRow[] = [];
   for (const candidate of wanted) {
-    const ms = await timeOperation(() => run.run(pass, candidate.algorithm), seconds);
+    // Weights move at every step of training, so that none that were packed or transformed before can be used.
+    const moved = () => run.moveWeights();
+    const ms = await timeOperation(() => run.run(pass, candidate.algorithm), seconds, moved);
     const gflops = (gigaOperations(layer) / ms) * 1000;
     const row: ConvRow = {
       layer: layer.name,

@@ -21,13 +21,19 @@ export function rounded(value: number, digits = 4): number {
 
 /**
  * The median time in milliseconds of a native operation alone. Its results are disposed as soon as they are asked for, so
- * that each run gets the block of the one before. Short ones are put on the queue many at a time.
+ * that each run gets the block of the one before. Short ones are put on the queue many at a time. `before` comes before
+ * each measurement and is not measured.
  */
 export async function timeOperation(
   operation: () => Handle | readonly (Handle | null)[] | undefined,
   seconds: number,
+  before?: () => void,
 ): Promise<number> {
   const run = async (times: number): Promise<number> => {
+    if (before) {
+      before();
+      await native.synchronize();
+    }
     const start = performance.now();
     for (let i = 0; i < times; i++) {
       const results = operation();
