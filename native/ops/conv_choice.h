@@ -63,13 +63,15 @@ struct ConvCost {
   double vectors(int64_t n) const { return std::ceil(static_cast<double>(n) / lanes); }
 
   double direct() const {
+    constexpr double packCycles = 30;
     // A group's channels are picked from between the others'.
     const double share = s.groups == 1 ? 0.85 : 0.4;
     const int64_t channels = s.channels / s.groups, outputs = s.outputs / s.groups;
     const double across = pass == ConvPass::byInput ? vectors(channels) : vectors(outputs);
     const double depth = static_cast<double>(pass == ConvPass::byInput ? outputs : channels);
-    return static_cast<double>(s.images * s.outHeight * s.outWidth * s.kernelHeight * s.kernelWidth) *
-           static_cast<double>(s.groups) * across * depth / (2 * share);
+    const double weights = static_cast<double>(s.kernelHeight * s.kernelWidth * s.groups) * across * depth;
+    const double points = static_cast<double>(s.images * s.outHeight * s.outWidth);
+    return weights * (points / (2 * share) + (pass == ConvPass::byWeight ? 0 : packCycles));
   }
 
   double depthwise() const {
@@ -98,14 +100,17 @@ struct ConvCost {
     constexpr double share = 0.7, steps = 6, transformCycles = 4, weightCycles = 12;
     const bool back = pass == ConvPass::byInput;
     const int64_t height = back ? s.height : s.outHeight, width = back ? s.width : s.outWidth;
-    const double tiles = static_cast<double>(s.images * ((height + m - 1) / m) * ((width + m - 1) / m));
-    const int64_t side = m + s.kernelHeight - 1;
+    const int64_t side = m + s.kernelHeight - 1, rows = (height + m - 1) / m, columns = (width + m - 1) / m;
+    // Where edges are cut off alike, their tiles have fewer planes.
+    const bool alike = rows * m - height == columns * m - width;
+    const int64_t spared = m == 4 && s.kernelHeight == 3 && alike ? rows * m - height : 0;
+    const double places = static_cast<double>(s.images * (rows * side - spared) * (columns * side - spared));
     const double planes = static_cast<double>(side * side);
     const int64_t in = back ? s.outputs : s.channels, out = back ? s.channels : s.outputs;
     // By weights, rows of the register tiles are channels.
     const double sums = static_cast<double>(pass == ConvPass::byWeight ? roundUp(in, 12) : in);
-    const double products = tiles * planes * (sums + steps) * vectors(out) / (2 * share);
-    const double transforms = tiles * planes * (vectors(in) + vectors(out)) * transformCycles;
+    const double products = places * (sums + steps) * vectors(out) / (2 * share);
+    const double transforms = places * (vectors(in) + vectors(out)) * transformCycles;
     const double weights = planes * static_cast<double>(in) * vectors(out) * weightCycles;
     return products + transforms + weights;
   }

@@ -17,81 +17,16 @@
 #include "kernels/winograd.h"
 #include "kernels/winograd_product.h"
 #include "ops/conv_shape.h"
+#include "ops/conv_winograd_grid.h"
 #include "ops/matmul.h"
 #include "runtime/parallel.h"
 
 namespace striate {
 
-inline bool winogradSuits(const ConvShape& s) {
-  const WindowMoves& m = s.moves;
-  return (s.kernelHeight == 3 || s.kernelHeight == 5) && s.kernelWidth == s.kernelHeight &&
-         m.strideHeight == 1 && m.strideWidth == 1 && m.dilationHeight == 1 && m.dilationWidth == 1 &&
-         s.groups == 1;
-}
-
 /// Floats of planes that one thread works on at a time: they share an L2 cache with the weights.
 constexpr int64_t winogradPlaneFloats = 256 * 1024;
 /// Transformed weights beyond which they are made where they are used.
 constexpr int64_t winogradWeightFloats = 3 * 1024 * 1024;
-/// Tiles in the chunks that all threads share: about so many.
-constexpr int64_t winogradChunk = 192;
-
-/// Chunks of equal size, since each makes the transformed weights anew.
-inline int64_t winogradChunkOf(int64_t tiles) {
-  const int64_t chunks = std::max<int64_t>(1, (tiles + winogradChunk / 2) / winogradChunk);
-  return (tiles + chunks - 1) / chunks;
-}
-
-/// Tiles of `most` × `most` outputs over images.
-struct WinogradGrid {
-  int64_t rows, columns, count;
-  int64_t edge;  ///< as of WinogradTiles
-
-  template <int m, int r>
-  static WinogradGrid of(int64_t images, int64_t height, int64_t width) {
-    WinogradGrid grid{(height + m - 1) / m, (width + m - 1) / m, 0, m};
-    grid.count = images * grid.rows * grid.columns;
-    const int64_t low = height - (grid.rows - 1) * m, right = width - (grid.columns - 1) * m;
-    if (winogradEdges<m, r> && low == right) grid.edge = low;
-    return grid;
-  }
-};
-
-/// Tiles that go through all steps together, in such an order that each plane has a range of them: first
-/// those of the last column, in the end those of the last row.
-template <int m, int r>
-struct WinogradChunk {
-  static constexpr int64_t n = m + r - 1, most = winogradChunk * 3 / 2;
-
-  int64_t list[most];
-  int64_t count;
-
-  WinogradChunk(const WinogradGrid& grid, int64_t from, int64_t count) : count(count), edge_(grid.edge) {
-    const bool edges = grid.edge < m;
-    int64_t at = 0;
-    for (int kind = 0; kind < 4; ++kind) {
-      starts_[kind] = at;
-      for (int64_t tile = from; tile < from + count; ++tile) {
-        const bool right = edges && tile % grid.columns == grid.columns - 1;
-        const bool low = edges && tile / grid.columns % grid.rows == grid.rows - 1;
-        if (kind == (low ? right ? 3 : 2 : right ? 0 : 1)) list[at++] = tile;
-      }
-    }
-  }
-
-  /// The tiles that have a plane.
-  int64_t begin(int64_t plane) const { return has(plane % n) ? 0 : starts_[1]; }
-  int64_t end(int64_t plane) const {
-    return has(plane / n) ? (has(plane % n) ? count : starts_[3]) : starts_[2];
-  }
-
- private:
-  /// Whether the tiles of an edge have a point.
-  bool has(int64_t point) const { return point < edge_ + r - 2 || point == n - 1; }
-
-  int64_t edge_;
-  int64_t starts_[4];
-};
 
 /// Floats from one plane of tiles to the next, in blocks of 64 channels. The odd line keeps the same place of
 /// different planes in different sets of a cache.
