@@ -19,7 +19,7 @@ const libasan = spawnSync(compiler, ['-print-file-name=libasan.so'], { encoding:
 finish([
   await runTests({
     label: 'sanitizers',
-    args: [...kernelTestsOnly, '--testTimeout=300000'],
+    args: [...kernelTestsOnly, '--exclude=test/native/arena.test.ts', '--testTimeout=300000'],
     filters: process.argv.slice(2),
     env: {
       STRIATE_PREBUILD: prebuild,

@@ -115,7 +115,7 @@ struct Correlation {
   void run() const {
     const int64_t points = h.points * w.points;
     if (images * points * groups * outputs == 0) return;
-    if (h.offsets.empty() || w.offsets.empty()) return clear();
+    if (h.offsets.empty() || w.offsets.empty() || channels == 0) return clear();
     if (const int64_t neighbours = narrowNeighbours(); neighbours > 1) return runWidened(neighbours);
     // Some hundred points at once, in pieces of much the same size.
     const int64_t target = std::clamp<int64_t>(images * points / 64, ConvBand::mostPoints, 2048);
@@ -251,7 +251,7 @@ struct Correlation {
     });
   }
 
-  /// Points that no tap reaches.
+  /// Points that no tap reaches, and sums of nothing.
   void clear() const {
     const float least = end.relu ? 0.0f : -std::numeric_limits<float>::infinity();
     parallelFor(images * h.points, [&](int64_t piece) {

@@ -75,7 +75,7 @@ struct WinogradCorrelation {
   int64_t inputPlane(int64_t count) const { return winogradPlane(count, channels); }
   /// Channels of the panels that are multiplied at a time: where weights are made as they are used, those
   /// that fit the L2 cache.
-  int64_t depthAtOnce() const { return shares() ? panelColumns : channels; }
+  int64_t depthAtOnce() const { return shares() ? panelColumns : std::max<int64_t>(1, channels); }
   int64_t panelPlane() const { return depthAtOnce() * panelColumns + lineFloats; }
 
   /// Transforms tiles [from, to) of a chunk.

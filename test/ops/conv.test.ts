@@ -346,6 +346,13 @@ test("padding 'same' keeps the size, and pads right and bottom more", async () =
   );
 });
 
+test.each([{}, { residual: true }])('no channels give sums of nothing: %o', async (more) => {
+  const c: Case = { images: 2, side: [4, 5], channels: 0, outputs: 3, kernel: [3, 2], bias: true, ...more };
+  await expectDefinition(c);
+  await expectDefinition({ ...c, kernel: [1, 1], stride: [2, 2], relu: true });
+  await expectDefinition({ ...c, kernel: [3, 3] });
+});
+
 test('no images give no results, and a gradient of zeros', async () => {
   const x = f32([], [0, 5, 5, 2]);
   const w = noisy([3, 3, 2, 4]);

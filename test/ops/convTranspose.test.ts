@@ -125,6 +125,13 @@ const cases: Record<string, Case> = {
     bias: true,
     relu: true,
   },
+  'no channels, and so sums of nothing': {
+    shape: [2, 3, 4, 0],
+    kernel: [3, 3],
+    outputs: 5,
+    bias: true,
+    relu: true,
+  },
   'places that no tap reaches': {
     shape: [1, 3, 4, 3],
     kernel: [1, 2],
