@@ -57,6 +57,9 @@ function paddingOf(
  * x[n, i·stride + u·dilation − padding, j·stride + v·dilation − padding, c]·weight[u, v, c, k], plus `residual` where
  * given, and max(0, ·) of that with `relu`.
  *
+ * While nothing writes to the weight, it is packed or transformed for its algorithm once: from its second use on a copy
+ * as large as the weight, or with Winograd's up to four times as large, stays in memory beside it.
+ *
  * @param x images [N, H, W, C]
  * @param weight kernels [KH, KW, C/groups, K]
  * @param bias [K], or null

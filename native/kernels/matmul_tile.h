@@ -59,6 +59,14 @@ struct PackPanels {
   void run() const;
 };
 
+/// Brings rows of `columns` floats, `rowStep` apart, into the L2 cache.
+struct FetchRows {
+  const float* from;
+  int64_t rows, rowStep, columns;
+  template <class Vec>
+  void run() const;
+};
+
 /// y[i] = Σ_k blocks[k·stride + i], in the order of k.
 struct SumBlocks {
   const float* blocks;
@@ -311,6 +319,12 @@ void PackPanels::run() const {
 }
 
 template <class Vec>
+void FetchRows::run() const {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t i = 0; i < columns; i += lineFloats) __builtin_prefetch(from + r * rowStep + i, 0, 2);
+}
+
+template <class Vec>
 void SumBlocks::run() const {
   forVectors<Vec>(n, [&](int64_t i, auto load, auto store) {
     Vec sum = load(blocks + i);
@@ -322,6 +336,7 @@ void SumBlocks::run() const {
 template void TileProduct::run<STRIATE_VEC>() const;
 template void StreamedProduct::run<STRIATE_VEC>() const;
 template void PackPanels::run<STRIATE_VEC>() const;
+template void FetchRows::run<STRIATE_VEC>() const;
 template void SumBlocks::run<STRIATE_VEC>() const;
 
 }  // namespace striate

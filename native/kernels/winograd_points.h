@@ -128,23 +128,14 @@ struct WinogradSide<Vec, 4, 3, 1> {
   static void output(const Vec (&v)[3], Vec (&y)[1]) { y[0] = v[0] + v[1] + v[2]; }
 };
 
+/// At the points of F(2, 3), but with the weights of F(4, 3), which are others by constant factors.
 template <class Vec>
-struct WinogradSide<Vec, 4, 3, 2> {
+struct WinogradSide<Vec, 4, 3, 2> : Winograd<Vec, 2, 3> {
   static void input(const Vec (&d)[4], Vec (&v)[4]) {
     v[0] = d[0] - d[2];
     v[1] = Vec::broadcast(1.5f) * (d[1] + d[2]);
     v[2] = Vec::broadcast(1.5f) * (d[1] - d[2]);
     v[3] = d[3] - d[1];
-  }
-  static void gradient(const Vec (&y)[2], Vec (&v)[4]) {
-    v[0] = y[0];
-    v[1] = y[0] + y[1];
-    v[2] = y[0] - y[1];
-    v[3] = y[1];
-  }
-  static void output(const Vec (&v)[4], Vec (&y)[2]) {
-    y[0] = v[0] + v[1] + v[2];
-    y[1] = v[1] - v[2] + v[3];
   }
 };
 

@@ -100,11 +100,13 @@ struct ConvCost {
     constexpr double share = 0.7, steps = 6, transformCycles = 4, weightCycles = 12;
     const bool back = pass == ConvPass::byInput;
     const int64_t height = back ? s.height : s.outHeight, width = back ? s.width : s.outWidth;
-    const int64_t side = m + s.kernelHeight - 1, rows = (height + m - 1) / m, columns = (width + m - 1) / m;
-    // Where edges are cut off alike, their tiles have fewer planes.
-    const bool alike = rows * m - height == columns * m - width;
-    const int64_t spared = m == 4 && s.kernelHeight == 3 && alike ? rows * m - height : 0;
-    const double places = static_cast<double>(s.images * (rows * side - spared) * (columns * side - spared));
+    const auto gridOf = m == 4                ? WinogradGrid::of<4, 3>
+                        : s.kernelHeight == 3 ? WinogradGrid::of<2, 3>
+                                              : WinogradGrid::of<2, 5>;
+    const WinogradGrid grid = gridOf(s.images, height, width);
+    const int64_t side = m + s.kernelHeight - 1, spared = m - grid.edge;
+    const double places =
+        static_cast<double>(s.images * (grid.rows * side - spared) * (grid.columns * side - spared));
     const double planes = static_cast<double>(side * side);
     const int64_t in = back ? s.outputs : s.channels, out = back ? s.channels : s.outputs;
     // By weights, rows of the register tiles are channels.

@@ -129,14 +129,9 @@ struct Correlation {
       plan.lookUp(h, w);
     const int64_t depth = static_cast<int64_t>(plan.taps.size()) * channels;
     const int64_t panels = depth * roundUp(outputs, panelColumns);
-    const auto fill = [&](float* to) { pack(to, depth, panels); };
     Block own;
-    const float* packed = preparations ? preparations->kept(key(), groups * panels, fill) : nullptr;
-    if (!packed) {
-      own = takeFloats(groups * panels);
-      fill(own.floats());
-      packed = own.floats();
-    }
+    const float* packed = Preparations::keptOrMade(
+        preparations, key(), groups * panels, [&](float* to) { pack(to, depth, panels); }, own);
     const Block zeros = takeFloats(channels);
     std::fill_n(zeros.floats(), channels, 0.0f);
 

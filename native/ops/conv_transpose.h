@@ -52,7 +52,7 @@ inline Tensor convTranspose2d(Stream& stream, const Tensor& x, const Tensor& wei
     requireShape(name, "bias", bias, {outputs});
   }
   ConvAlgorithm chosen = chooseAlgorithm(name, ConvPass::byInput, s, "auto");
-  // It adds to what is there, and so cannot apply ReLU at the end.
+  // It stores its sums as they are.
   if (chosen == ConvAlgorithm::scatter && (bias || relu)) chosen = ConvAlgorithm::direct;
   Tensor y(name, {s.images, height, width, outputs}, DType::f32);
   submit(stream, name, {x, weight, bias}, {y}, [=] {

@@ -4,7 +4,8 @@
 // - few channels: each thread takes a block of tiles through all steps, its planes in the L2 cache, while the
 //   transformed weights stream by;
 // - many channels: their transformed weights would not fit even the L3 cache, so all threads transform a
-//   chunk of tiles, then each takes blocks of outputs and transforms their weights as it goes.
+//   chunk of tiles, then each takes blocks of outputs and transforms their weights as it goes, or reads those
+//   that were kept.
 #pragma once
 
 #include <algorithm>
@@ -138,21 +139,12 @@ struct WinogradCorrelation {
     });
   }
 
-  /// Those that are kept, or null.
-  const float* keptWeights() const {
-    if (!preparations) return nullptr;
-    return preparations->kept({m, r, channels, outputs}, weightFloats(),
-                              [this](float* to) { transformWeights(to); });
-  }
+  Preparations::Key key() const { return {m, r, channels, outputs}; }
 
   void runBlocks(const float* zeros) const {
     Block own;
-    const float* weights = keptWeights();
-    if (!weights) {
-      own = takeFloats(weightFloats());
-      transformWeights(own.floats());
-      weights = own.floats();
-    }
+    const float* weights = Preparations::keptOrMade(
+        preparations, key(), weightFloats(), [this](float* to) { transformWeights(to); }, own);
     // Equal blocks, as many for each of two or four threads.
     const int64_t most = winogradBlock<m, r>(channels + panelColumns);
     const int64_t pieces = roundUp((grid.count + most - 1) / most, 4);
@@ -187,7 +179,8 @@ struct WinogradCorrelation {
   void runSharing(const float* zeros) const {
     const int64_t most = winogradChunkOf(grid.count), blocks = wide() / panelColumns;
     const Block input = takeFloats(planes * inputPlane(most));
-    const float* kept = keptWeights();
+    const auto make = [this](float* to) { transformWeights(to); };
+    const float* kept = preparations ? preparations->kept(key(), weightFloats(), make) : nullptr;
     const int64_t made = kept ? 0 : planes * panelPlane();
     for (int64_t first = 0; first < grid.count; first += most) {
       const Chunk chunk(grid, first, std::min(most, grid.count - first));

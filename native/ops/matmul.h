@@ -120,9 +120,8 @@ inline void multiplyThin(const Product& p, const float* a, const float* b, float
       const bool last = from + depth == p.depth;
       for (int64_t column = first; column < end; column += panelColumns) {
         const float* here = b + from * p.bDepth + column;
-        for (int64_t d = depthAtOnce; d < std::min(2 * depthAtOnce, p.depth - from); ++d)
-          for (int64_t i = 0; i < panelColumns; i += lineFloats)
-            __builtin_prefetch(here + d * p.bDepth + i, 0, 2);
+        const int64_t following = std::min(depthAtOnce, p.depth - from - depth);
+        dispatch(FetchRows{here + depth * p.bDepth, following, p.bDepth, panelColumns});
         for (int64_t r = 0; r < p.m; ++r) cRows[r] = c + r * p.n + column;
         TileProduct tiles{};
         tiles.aRows = aRows, tiles.cRows = cRows;

@@ -78,17 +78,14 @@ void submit(Stream& stream, const char* operation, std::initializer_list<Tensor>
   stream.enqueue(std::move(command));
 }
 
-/// Puts on the queue what changes tensors in place: all of them count as read, and as written.
+/// Puts on the queue what changes tensors in place: all of them count as read.
 template <class Run>
 void submitUpdate(Stream& stream, const char* operation, std::vector<std::shared_ptr<Storage>> touched,
                   Run run) {
   Command command{};
   command.operation = operation;
-  command.run = [touched, run = std::move(run)] {
-    for (const auto& storage : touched) storage->preparations().clear();
-    run();
-  };
   command.reads = std::move(touched);
+  command.run = std::move(run);
   stream.enqueue(std::move(command));
 }
 

@@ -35,7 +35,18 @@ class Preparations {
     return nullptr;
   }
 
-  /// To be called with every write to the tensor.
+  /// The same, but where nothing is kept those that are made in `own`. `preparations` is null for what is
+  /// used once.
+  template <class Make>
+  static const float* keptOrMade(Preparations* preparations, const Key& key, int64_t count, const Make& make,
+                                 Block& own) {
+    if (const float* floats = preparations ? preparations->kept(key, count, make) : nullptr) return floats;
+    own = Block::take(count * static_cast<int64_t>(sizeof(float)));
+    make(own.floats());
+    return own.floats();
+  }
+
+  /// To be called with every write to the tensor; the queue does it for commands that update what they read.
   void clear() { entries_.clear(); }
 
  private:

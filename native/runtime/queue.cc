@@ -71,6 +71,9 @@ void execute(Command& command) {
   }
   try {
     takeOverInputs(command);
+    const bool updates = command.writes.empty() && !command.failed;
+    for (const auto& storage : command.reads)
+      if (updates) storage->preparations().clear();
     for (const auto& storage : command.writes)
       if (!storage->data()) storage->allocate();
     command.run();
