@@ -1,7 +1,9 @@
 #include "binding/environment.h"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <utility>
@@ -20,8 +22,9 @@ constexpr double maxHandle = 9007199254740992.0;
 std::atomic<uint64_t> nextOrdinal{0};
 std::atomic<uint64_t> nextSerial{1};
 
-/// V8 hears of changes from this size on: telling it costs more than a small operation.
-constexpr int64_t reportedStep = int64_t{4} << 20;
+/// V8 hears of changes from this size on, and by half of what it knows of: telling it costs more than a small
+/// operation, and it collects garbage whenever 64 MB were added, even where they go again at once.
+constexpr int64_t reportedStep = int64_t{32} << 20;
 
 const char* arrayClassName(DType dtype) {
   switch (dtype) {
@@ -149,10 +152,11 @@ Napi::Value Environment::typedArray(const char* operation, DType dtype, int64_t 
 }
 
 void Environment::reportMemory(int64_t change) {
-  unreportedBytes_ += change;
-  if (unreportedBytes_ < reportedStep && unreportedBytes_ > -reportedStep) return;
-  Napi::MemoryManagement::AdjustExternalMemory(env_, unreportedBytes_);
-  unreportedBytes_ = 0;
+  heldBytes_ += change;
+  const int64_t unreported = heldBytes_ - reportedBytes_;
+  if (std::abs(unreported) < std::max(reportedStep, reportedBytes_ / 2)) return;
+  Napi::MemoryManagement::AdjustExternalMemory(env_, unreported);
+  reportedBytes_ = heldBytes_;
 }
 
 Napi::Error Environment::error(const std::string& message) const {

@@ -61,7 +61,7 @@ class Environment {
   Napi::FunctionReference errorClass_;
   Napi::FunctionReference arrayClasses_[3];  // by DType
   int64_t pendingReads_ = 0;
-  int64_t unreportedBytes_ = 0;
+  int64_t heldBytes_ = 0, reportedBytes_ = 0;
 };
 
 }  // namespace striate
