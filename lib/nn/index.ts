@@ -15,5 +15,6 @@ export { Linear } from './linear.js';
 export { LocalResponseNorm } from './localResponse.js';
 export { Module, Parameter, type LoadOptions, type StateDict } from './module.js';
 export { BatchNorm2d, type BatchNormLayerOptions } from './norm.js';
+export { observe, type Observer } from './observe.js';
 export { AvgPool2d, MaxPool2d } from './pool.js';
 export { Sequential } from './sequential.js';

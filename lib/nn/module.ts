@@ -53,6 +53,19 @@ export abstract class Module {
     for (const [name, child] of this.children()) yield* child.modules(prefix ? `${prefix}.${name}` : name);
   }
 
+  /**
+   * Calls `work` for every module inside and then for this one, inner ones before those that they are in; for
+   * initializations and the like. One that stands in several places is given at each.
+   */
+  apply(work: (module: Module, path: string) => void): this {
+    const visit = (module: Module, path: string): void => {
+      for (const [name, child] of module.children()) visit(child, path ? `${path}.${name}` : name);
+      work(module, path);
+    };
+    visit(this, '');
+    return this;
+  }
+
   /** All parameters inside, by path; one that stands in several places is given at the first. */
   *namedParameters(): Generator<[path: string, parameter: Parameter]> {
     const seen = new Set<Tensor>();

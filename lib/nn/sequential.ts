@@ -5,6 +5,7 @@ import { Conv2d } from './conv.js';
 import { fuseConvBatchNorm } from './fuse.js';
 import { Module } from './module.js';
 import { BatchNorm2d } from './norm.js';
+import { observing } from './observe.js';
 import { MaxPool2d } from './pool.js';
 
 /**
@@ -45,6 +46,7 @@ export class Sequential extends Module {
   /** The result of the layers from the i-th on that go in one step, and how many they are. */
   #step(i: number, x: Tensor): [result: Tensor, taken: number] {
     const layer = this.at(i);
+    if (observing()) return [layer.forward(x), 1];
     const [then, after] = [this.#layers[i + 1]?.[1], this.#layers[i + 2]?.[1]];
     // max(0, largest of a window) is the largest max(0, x) of it, with fewer elements to keep and to go through.
     const poolFirst = gradEnabled() && after instanceof MaxPool2d;
