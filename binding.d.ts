@@ -257,6 +257,10 @@ export interface Binding {
   adaptiveMaxPool2d(input: Handle, outputSize: readonly number[]): [output: Handle, places: Handle];
   adaptiveMaxPool2dBackward(gradient: Handle, places: Handle, inputShape: readonly number[]): Handle;
 
+  // upsample.cc; size is [height, width], mode 'nearest', 'bilinear' or 'bilinear, corners aligned'
+  upsample2d(input: Handle, size: readonly number[], mode: string): Handle;
+  upsample2dBackward(gradient: Handle, inputShape: readonly number[], mode: string): Handle;
+
   // norm.cc; statistics is what batchNormBackward is to be given, and the mask, which is asked for with relu and a
   // residual where there will be one
   /** Normalizes by the batch's statistics and moves the running ones, where given, in place. */

@@ -346,6 +346,8 @@ const labelled = (m) => {
 const pooled = (m, w) => m.tensor('f32', [w.images, w.height, w.width, w.channels]);
 const withChannels = (m) => ({ ...window(m), channels: m.int(0, 20) });
 
+const interpolations = ['nearest', 'bilinear', 'bilinear, corners aligned'];
+
 /** Arguments that pass, or nearly; of other functions they are made by the types that binding.d.ts declares. */
 const recipes = {
   tensor(m) {
@@ -539,6 +541,12 @@ const recipes = {
     const out = [w.images, m.int(1, 9), m.int(1, 9), w.channels];
     const places = m.tensor('i32', out, m.pick([1, 9, 2 ** 31]));
     return [m.tensor('f32', out), places, [w.images, w.height, w.width, w.channels]];
+  },
+  upsample2d: (m) => [pooled(m, withChannels(m)), [m.int(1, 20), m.int(1, 20)], m.pick(interpolations)],
+  upsample2dBackward(m) {
+    const w = withChannels(m);
+    const gradient = m.tensor('f32', [w.images, m.int(1, 20), m.int(1, 20), w.channels]);
+    return [gradient, [w.images, w.height, w.width, w.channels], m.pick(interpolations)];
   },
   batchNorm(m) {
     const { shape, channels, optional, residual } = norm(m);
