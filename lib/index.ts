@@ -1,5 +1,6 @@
 export { backward, grad, gradEnabled, noGrad, type BackwardOptions } from './autograd.js';
 export * as data from './data/index.js';
+export { checkGradients, type GradientCheck, type GradientCheckOptions } from './gradientCheck.js';
 export * as io from './io/index.js';
 export * as loss from './loss/index.js';
 export * as models from './models/index.js';
@@ -29,3 +30,4 @@ export {
   type TypedArray,
 } from './tensor.js';
 export * from './train/index.js';
+export * as visual from './visual/index.js';

@@ -1,6 +1,7 @@
 import { adaptiveAvgPool2d, adaptiveMaxPool2d } from '../ops/adaptivePool.js';
-import type { Pair } from '../ops/pair.js';
-import type { Tensor } from '../tensor.js';
+import { pair, type Pair } from '../ops/pair.js';
+import type { Shape, Tensor } from '../tensor.js';
+import { windowsOf, type Window } from './convArithmetic.js';
 import { Module } from './module.js';
 
 /** The mean over as many windows as the output has places, whatever the image's size; see ops.adaptiveAvgPool2d. */
@@ -14,6 +15,10 @@ export class AdaptiveAvgPool2d extends Module {
 
   override forward(x: Tensor): Tensor {
     return adaptiveAvgPool2d(x, this.outputSize);
+  }
+
+  override windows(input: Shape): Window[] {
+    return windowsTo(pair('AdaptiveAvgPool2d', 'outputSize', this.outputSize), input);
   }
 }
 
@@ -29,4 +34,14 @@ export class AdaptiveMaxPool2d extends Module {
   override forward(x: Tensor): Tensor {
     return adaptiveMaxPool2d(x, this.outputSize);
   }
+
+  override windows(input: Shape): Window[] {
+    return windowsTo(pair('AdaptiveMaxPool2d', 'outputSize', this.outputSize), input);
+  }
+}
+
+/** The largest of the windows that give this size, as if they did not overlap. */
+function windowsTo(size: readonly number[], input: Shape): Window[] {
+  const kernel = size.map((n, axis) => Math.ceil(input[axis + 1]! / n)) as [number, number];
+  return windowsOf(kernel, { stride: kernel });
 }

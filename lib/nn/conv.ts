@@ -1,8 +1,10 @@
 import { uniform } from '../ops/creation.js';
 import { conv2d, type Conv2dOptions } from '../ops/conv.js';
 import { pair } from '../ops/pair.js';
-import type { Tensor } from '../tensor.js';
+import type { Shape, Tensor } from '../tensor.js';
+import { placesOf, windowsOf, type Window } from './convArithmetic.js';
 import { Module, Parameter } from './module.js';
+import { requireChannels } from './sizes.js';
 
 export interface Conv2dLayerOptions extends Omit<Conv2dOptions, 'relu' | 'residual'> {
   /** Whether a bias is added to each output channel. Default: true. */
@@ -28,7 +30,9 @@ export class Conv2d extends Module {
   ) {
     super();
     const [height, width] = pair('Conv2d', 'kernelSize', kernelSize);
-    const inGroup = inChannels / (options.groups ?? 1);
+    const { groups = 1 } = options;
+    requireChannels('Conv2d', inChannels, outChannels, [height, width], groups);
+    const inGroup = inChannels / groups;
     const bound = 1 / Math.sqrt(height * width * inGroup);
     this.weight = new Parameter(uniform([height, width, inGroup, outChannels], -bound, bound));
     this.bias = bias ? new Parameter(uniform([outChannels], -bound, bound)) : null;
@@ -37,6 +41,14 @@ export class Conv2d extends Module {
 
   override forward(x: Tensor): Tensor {
     return conv2d(x, this.weight, this.bias, this.options);
+  }
+
+  override multiplyAdds(_input: Shape, output: Shape): number {
+    return placesOf(output) * this.weight.size;
+  }
+
+  override windows(): Window[] {
+    return windowsOf(this.weight.shape, this.options);
   }
 
   override forwardRelu(x: Tensor): Tensor {

@@ -1,7 +1,9 @@
 import { conv1d, convTranspose1d, type Conv1dOptions, type ConvTranspose1dOptions } from '../ops/conv1d.js';
 import { uniform } from '../ops/creation.js';
-import type { Tensor } from '../tensor.js';
+import type { Shape, Tensor } from '../tensor.js';
+import { placesOf, transposed, type Window } from './convArithmetic.js';
 import { Module, Parameter } from './module.js';
+import { requireChannels } from './sizes.js';
 
 export interface Conv1dLayerOptions extends Omit<Conv1dOptions, 'relu'> {
   /** Whether a bias is added to each output channel. Default: true. */
@@ -31,7 +33,9 @@ export class Conv1d extends Module {
     { bias = true, ...options }: Conv1dLayerOptions = {},
   ) {
     super();
-    const inGroup = inChannels / (options.groups ?? 1);
+    const { groups = 1 } = options;
+    requireChannels('Conv1d', inChannels, outChannels, [kernelSize], groups);
+    const inGroup = inChannels / groups;
     const bound = 1 / Math.sqrt(kernelSize * inGroup);
     this.weight = new Parameter(uniform([kernelSize, inGroup, outChannels], -bound, bound));
     this.bias = bias ? new Parameter(uniform([outChannels], -bound, bound)) : null;
@@ -44,6 +48,15 @@ export class Conv1d extends Module {
 
   override forwardRelu(x: Tensor): Tensor {
     return conv1d(x, this.weight, this.bias, { ...this.options, relu: true });
+  }
+
+  override multiplyAdds(_input: Shape, output: Shape): number {
+    return placesOf(output) * this.weight.size;
+  }
+
+  override windows(): Window[] {
+    const { stride = 1, dilation = 1 } = this.options;
+    return [{ kernelSize: this.weight.shape[0]!, stride, dilation }];
   }
 }
 
@@ -65,7 +78,9 @@ export class ConvTranspose1d extends Module {
     { bias = true, ...options }: ConvTranspose1dLayerOptions = {},
   ) {
     super();
-    const inGroup = outChannels / (options.groups ?? 1);
+    const { groups = 1 } = options;
+    requireChannels('ConvTranspose1d', inChannels, outChannels, [kernelSize], groups);
+    const inGroup = outChannels / groups;
     const bound = 1 / Math.sqrt(kernelSize * inGroup);
     this.weight = new Parameter(uniform([kernelSize, inGroup, inChannels], -bound, bound));
     this.bias = bias ? new Parameter(uniform([outChannels], -bound, bound)) : null;
@@ -78,5 +93,14 @@ export class ConvTranspose1d extends Module {
 
   override forwardRelu(x: Tensor): Tensor {
     return convTranspose1d(x, this.weight, this.bias, { ...this.options, relu: true });
+  }
+
+  override multiplyAdds(input: Shape): number {
+    return placesOf(input) * this.weight.size;
+  }
+
+  override windows(): Window[] {
+    const { stride = 1, dilation = 1 } = this.options;
+    return [transposed({ kernelSize: this.weight.shape[0]!, stride, dilation })];
   }
 }

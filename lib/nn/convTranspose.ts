@@ -1,8 +1,10 @@
 import { convTranspose2d, type ConvTranspose2dOptions } from '../ops/convTranspose.js';
 import { uniform } from '../ops/creation.js';
 import { pair, type Pair } from '../ops/pair.js';
-import type { Tensor } from '../tensor.js';
+import type { Shape, Tensor } from '../tensor.js';
+import { placesOf, transposed, windowsOf, type Window } from './convArithmetic.js';
 import { Module, Parameter } from './module.js';
+import { requireChannels } from './sizes.js';
 
 export interface ConvTranspose2dLayerOptions extends Omit<ConvTranspose2dOptions, 'relu'> {
   /** Whether a bias is added to each output channel. Default: true. */
@@ -29,7 +31,9 @@ export class ConvTranspose2d extends Module {
   ) {
     super();
     const [height, width] = pair('ConvTranspose2d', 'kernelSize', kernelSize);
-    const inGroup = outChannels / (options.groups ?? 1);
+    const { groups = 1 } = options;
+    requireChannels('ConvTranspose2d', inChannels, outChannels, [height, width], groups);
+    const inGroup = outChannels / groups;
     const bound = 1 / Math.sqrt(height * width * inGroup);
     this.weight = new Parameter(uniform([height, width, inGroup, inChannels], -bound, bound));
     this.bias = bias ? new Parameter(uniform([outChannels], -bound, bound)) : null;
@@ -42,5 +46,13 @@ export class ConvTranspose2d extends Module {
 
   override forwardRelu(x: Tensor): Tensor {
     return convTranspose2d(x, this.weight, this.bias, { ...this.options, relu: true });
+  }
+
+  override multiplyAdds(input: Shape): number {
+    return placesOf(input) * this.weight.size;
+  }
+
+  override windows(): Window[] {
+    return windowsOf(this.weight.shape, this.options).map(transposed);
   }
 }

@@ -18,3 +18,23 @@ export { BatchNorm2d, type BatchNormLayerOptions } from './norm.js';
 export { observe, type Observer } from './observe.js';
 export { AvgPool2d, MaxPool2d } from './pool.js';
 export { Sequential } from './sequential.js';
+export {
+  convMultiplyAdds,
+  convOutputSize,
+  convParameters,
+  convTransposeOutputSize,
+  receptiveField,
+  type ConvSize,
+  type ReceptiveField,
+  type TransposedWindow,
+  type Window,
+} from './convArithmetic.js';
+export { Embedding } from './embedding.js';
+export { Identity } from './identity.js';
+export { ModuleList } from './moduleList.js';
+export { Parallel } from './parallel.js';
+export { Reshape } from './reshape.js';
+export { Residual } from './residual.js';
+export { SeparableConv2d, type SeparableConv2dOptions } from './separableConv.js';
+export { summary, type LayerSummary, type Summary } from './summary.js';
+export { Upsample } from './upsample.js';

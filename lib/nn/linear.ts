@@ -1,7 +1,9 @@
 import { uniform } from '../ops/creation.js';
 import { linear } from '../ops/matmul.js';
-import type { Tensor } from '../tensor.js';
+import type { Shape, Tensor } from '../tensor.js';
+import { placesOf } from './convArithmetic.js';
 import { Module, Parameter } from './module.js';
+import { requireSizes } from './sizes.js';
 
 /**
  * The fully connected layer: y [..., outFeatures] = x [..., inFeatures]·weight + bias.
@@ -14,6 +16,7 @@ export class Linear extends Module {
 
   constructor(inFeatures: number, outFeatures: number, { bias = true }: { bias?: boolean } = {}) {
     super();
+    requireSizes('Linear', { inFeatures, outFeatures });
     const bound = 1 / Math.sqrt(inFeatures);
     this.weight = new Parameter(uniform([inFeatures, outFeatures], -bound, bound));
     this.bias = bias ? new Parameter(uniform([outFeatures], -bound, bound)) : null;
@@ -21,6 +24,10 @@ export class Linear extends Module {
 
   override forward(x: Tensor): Tensor {
     return linear(x, this.weight, this.bias);
+  }
+
+  override multiplyAdds(_input: Shape, output: Shape): number {
+    return placesOf(output) * this.weight.size;
   }
 
   override forwardRelu(x: Tensor): Tensor {

@@ -1,5 +1,6 @@
 import { native } from '../native.js';
-import { StriateError, Tensor, type DType } from '../tensor.js';
+import { StriateError, Tensor, type DType, type Shape } from '../tensor.js';
+import type { Window } from './convArithmetic.js';
 
 /** A tensor that training adjusts: it wants a gradient, and no scope disposes it. Takes over the tensor given. */
 export class Parameter extends Tensor {
@@ -37,6 +38,15 @@ export abstract class Module {
    * every module inside: each sees to its own fields.
    */
   fuse?(): void;
+
+  /** Multiply-adds of forward() where it is given and gives these shapes, without those of modules inside; for summary(). */
+  multiplyAdds?(input: Shape, output: Shape): number;
+
+  /**
+   * Along each axis of an image, how places of the output see those of the input, for summary(). Layers without it see
+   * place by place; those whose result has no such axes, everything.
+   */
+  windows?(input: Shape, output: Shape): Window[];
 
   /** The modules directly inside, by name. */
   *children(): Generator<[name: string, module: Module]> {

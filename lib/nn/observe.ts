@@ -14,6 +14,9 @@ import { Module } from './module.js';
  */
 export type Observer = (path: string, module: Module, input: Tensor, output: Tensor, method: string) => void;
 
+/** An error to be thrown in place of one that a layer has thrown on `input`. */
+export type Explain = (path: string, module: Module, input: Tensor, error: unknown) => unknown;
+
 type Method = (...given: unknown[]) => unknown;
 
 /** How many observe() are running. */
@@ -40,10 +43,17 @@ export function observing(): boolean {
  * ```
  *
  * @param work synchronous
+ * @param explain what is thrown in place of an error of a layer, asked once, for the innermost layer that failed. Default:
+ *   the error itself.
  * @returns what `work` returns
  * @throws TypeError where an argument is of another kind, or `work` is an async function
  */
-export function observe<T>(model: Module, observer: Observer, work: () => T): T {
+export function observe<T>(
+  model: Module,
+  observer: Observer,
+  work: () => T,
+  explain: Explain = (_path, _module, _input, error) => error,
+): T {
   const given: unknown[] = [model, observer, work];
   if (!(model instanceof Module))
     throw new TypeError(`observe: model is ${describe(given[0])}, wants a Module`);
@@ -53,6 +63,7 @@ export function observe<T>(model: Module, observer: Observer, work: () => T): T 
   } // prettier-ignore
   refuseAsync('observe', work);
   const seen = new Set<Module>();
+  const explained = new Set<unknown>();
   const undo: (() => void)[] = [];
   // What a layer calls of itself on the way is not a call of the layer.
   let running: Module | null = null;
@@ -66,6 +77,11 @@ export function observe<T>(model: Module, observer: Observer, work: () => T): T 
         const output = method.apply(module, args);
         observer(path, module, args[0] as Tensor, output as Tensor, name);
         return output;
+      } catch (error) {
+        if (explained.has(error)) throw error;
+        const better = explain(path, module, args[0] as Tensor, error);
+        explained.add(better);
+        throw better;
       } finally {
         running = outer;
       }

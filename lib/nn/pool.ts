@@ -1,7 +1,8 @@
 import { relu } from '../ops/elementwise.js';
-import type { Pair } from '../ops/pair.js';
+import { pair, type Pair } from '../ops/pair.js';
 import { avgPool2d, maxPool2d, type AvgPoolOptions, type MaxPoolOptions } from '../ops/pool.js';
 import type { Tensor } from '../tensor.js';
+import { windowsOf, type Window } from './convArithmetic.js';
 import { Module } from './module.js';
 
 /** The largest value of each window; see ops.maxPool2d. The stride is the kernel's size unless given. */
@@ -17,6 +18,11 @@ export class MaxPool2d extends Module {
 
   override forward(x: Tensor): Tensor {
     return maxPool2d(x, this.kernelSize, this.options);
+  }
+
+  override windows(): Window[] {
+    const kernel = pair('MaxPool2d', 'kernelSize', this.kernelSize);
+    return windowsOf(kernel, { stride: kernel, ...this.options });
   }
 
   override forwardRelu(x: Tensor): Tensor {
@@ -38,5 +44,10 @@ export class AvgPool2d extends Module {
 
   override forward(x: Tensor): Tensor {
     return avgPool2d(x, this.kernelSize, this.options);
+  }
+
+  override windows(): Window[] {
+    const kernel = pair('AvgPool2d', 'kernelSize', this.kernelSize);
+    return windowsOf(kernel, { stride: kernel, ...this.options });
   }
 }

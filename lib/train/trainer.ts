@@ -1,6 +1,7 @@
 import { backward, noGrad } from '../autograd.js';
 import { DataLoader } from '../data/loader.js';
 import type { Dataset } from '../data/dataset.js';
+import { inEval } from '../nn/inEval.js';
 import type { Module } from '../nn/module.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { cast } from '../ops/creation.js';
@@ -192,12 +193,6 @@ export class Trainer {
 
   /** Calls `work` with the model in eval mode, without recording gradients; also between two steps of training. */
   #inUse<T>(work: () => T): T {
-    const { training } = this.model;
-    this.model.eval();
-    try {
-      return noGrad(() => scope(work));
-    } finally {
-      this.model.train(training);
-    }
+    return inEval(this.model, () => noGrad(() => scope(work)));
   }
 }
