@@ -2,13 +2,13 @@ import { profile, type ProfileEntry } from '../../profile.js';
 import { synchronize } from '../../tensor.js';
 import { Report } from './report.js';
 import type { BenchOptions } from './subcommand.js';
-import { rounded } from './timing.js';
+import { leastSteps, rounded } from './timing.js';
 import { WorkloadRun } from './workloads.js';
 
 interface ProfileRow {
   model: string;
   operation: string;
-  /** How often it ran. */
+  /** How often it runs. */
   count: number;
   ms: number;
   /** Of the whole time. */
@@ -17,14 +17,14 @@ interface ProfileRow {
   shapes: string;
 }
 
-/** Prints what one training step or inference pass of each network spends, the most first. */
+/** Prints what a training step or an inference pass of each network spends, the most first. */
 export async function reportProfile(
   what: 'training step' | 'inference pass',
   models: readonly string[],
   options: BenchOptions,
 ): Promise<void> {
   const report = new Report<ProfileRow>(
-    `One ${what}`,
+    `A ${what}`,
     [
       { field: 'model', title: 'model', width: 16 },
       { field: 'operation', title: 'operation', width: 22 },
@@ -33,7 +33,7 @@ export async function reportProfile(
       { field: 'share', title: 'share', width: 8, percent: true },
       { field: 'shapes', title: '  shapes', width: 60 },
     ],
-    [{ title: `Milliseconds of one ${what}`, field: 'ms', label: ['model', 'operation', 'shapes'] }],
+    [{ title: `Milliseconds of a ${what}`, field: 'ms', label: ['model', 'operation', 'shapes'] }],
     options,
   );
   for (const name of models) {
@@ -43,15 +43,25 @@ export async function reportProfile(
     once();
     once();
     await synchronize();
-    const entries = await profile(once);
-    for (const row of spent(name, entries)) report.row(row);
+    const steps: ProfileEntry[][] = [];
+    const start = performance.now();
+    while (steps.length < leastSteps || performance.now() - start < options.seconds * 1000)
+      steps.push(await profile(once));
+    for (const row of spent(name, steps)) report.row(row);
   }
   report.close();
 }
 
-function spent(model: string, entries: readonly ProfileEntry[]): ProfileRow[] {
+function lengthOf(entries: readonly ProfileEntry[]): number {
+  return (entries.at(-1)?.endNs ?? 0) - (entries[0]?.startNs ?? 0);
+}
+
+/** What a step spends: the mean of those that took neither long nor short. */
+function spent(model: string, steps: readonly ProfileEntry[][]): ProfileRow[] {
+  const byLength = [...steps].sort((a, b) => lengthOf(a) - lengthOf(b));
+  const middle = byLength.slice(steps.length >> 2, steps.length - (steps.length >> 2));
   const sums = new Map<string, { operation: string; shapes: string; count: number; ns: number }>();
-  for (const { operation, detail, startNs, endNs } of entries) {
+  for (const { operation, detail, startNs, endNs } of middle.flat()) {
     const shapes = operation.startsWith('conv') ? detail : '';
     const key = `${operation} ${shapes}`;
     const sum = sums.get(key) ?? { operation, shapes, count: 0, ns: 0 };
@@ -59,15 +69,15 @@ function spent(model: string, entries: readonly ProfileEntry[]): ProfileRow[] {
     sum.ns += endNs - startNs;
     sums.set(key, sum);
   }
-  const total = (entries.at(-1)?.endNs ?? 0) - (entries[0]?.startNs ?? 0);
+  const total = middle.reduce((ns, entries) => ns + lengthOf(entries), 0);
   const busy = [...sums.values()].reduce((ns, sum) => ns + sum.ns, 0);
-  const between = { operation: '(between)', shapes: '', count: entries.length, ns: total - busy };
+  const between = { operation: '(between)', shapes: '', count: middle.flat().length, ns: total - busy };
   return [...[...sums.values()].sort((a, b) => b.ns - a.ns), between].map(
     ({ operation, shapes, count, ns }) => ({
       model,
       operation,
-      count,
-      ms: rounded(ns / 1e6),
+      count: count / middle.length,
+      ms: rounded(ns / middle.length / 1e6),
       share: rounded(ns / total),
       shapes,
     }),

@@ -4,7 +4,7 @@ import { synchronize } from '../../tensor.js';
 
 /** Fewer measurements make no median; steps of a large network take seconds each. */
 const leastRuns = 5;
-const leastSteps = 3;
+export const leastSteps = 3;
 /** A measurement lasts so many milliseconds at least, beside which the way there and back is nothing. */
 const wanted = 2;
 /** The queue holds 4096 commands; a caller who fills it is timed too. */
