@@ -1,7 +1,7 @@
 // Maximum pooling and its gradient.
 #pragma once
 
-#include "kernels/pool_windows.h"
+#include "kernels/max_pool_pairs.h"
 
 namespace striate {
 
@@ -38,6 +38,7 @@ struct MaxPoolBackward {
 
 #ifdef STRIATE_VEC
 #include <math.h>
+#include <string.h>
 
 #include "kernels/stream.h"
 
@@ -93,32 +94,26 @@ struct TakeLargest {
 
   template <int square, bool partial>
   void at(const Window<Vec>& w, int64_t c, int lanes) const {
-    Vec best{}, place{};
+    Largest<Vec> most{};
     const bool whole = square && w.width == square && w.place == 0;
-    if (!whole || !among<square, partial>(w, c, lanes, best, place))
-      amongAny<partial>(w, c, lanes, best, place);
-    storeLanes<Vec, partial>(y + (w.result + c), best, lanes, stream);
-    if constexpr (wantsPlaces) storePlaces<Vec, partial>(indices + (w.result + c), place, lanes);
+    if (!whole || !among<square, partial>(w, c, lanes, most)) amongAny<partial>(w, c, lanes, most);
+    storeLanes<Vec, partial>(y + (w.result + c), most.value, lanes, stream);
+    if constexpr (wantsPlaces) storePlaces<Vec, partial>(indices + (w.result + c), most.place, lanes);
   }
 
   /// The largest of the places of a whole square window; false where one of them may be no number.
   template <int square, bool partial>
-  bool among(const Window<Vec>& w, int64_t c, int lanes, Vec& best, Vec& place) const {
+  bool among(const Window<Vec>& w, int64_t c, int lanes, Largest<Vec>& most) const {
     const float* row = x + (w.offset + c);
-    best = loadLanes<Vec, partial>(row, lanes);
-    place = Vec::broadcast(0.0f);
+    most = {loadLanes<Vec, partial>(row, lanes), Vec::broadcast(0.0f)};
     // No number, if one is; also with infinities of both signs.
-    Vec sum = best;
+    Vec sum = most.value;
 #pragma GCC unroll 4
     for (int i = 0; i < square; ++i) {
 #pragma GCC unroll 4
       for (int j = i == 0 ? 1 : 0; j < square; ++j) {
         const Vec v = loadLanes<Vec, partial>(row + i * w.rowStep + j * w.columnStep, lanes);
-        if constexpr (wantsPlaces) {
-          const Vec here = Vec::broadcast(static_cast<float>(i * square + j));
-          place = select(best < v, here, place);
-        }
-        best = max(v, best);
+        most.template meet<wantsPlaces>(v, Vec::broadcast(static_cast<float>(i * square + j)));
         sum = sum + v;
       }
     }
@@ -126,21 +121,16 @@ struct TakeLargest {
   }
 
   template <bool partial>
-  void amongAny(const Window<Vec>& w, int64_t c, int lanes, Vec& best, Vec& place) const {
+  void amongAny(const Window<Vec>& w, int64_t c, int lanes, Largest<Vec>& most) const {
     const Vec one = Vec::broadcast(1.0f), width = Vec::broadcast(static_cast<float>(w.width));
     Vec first = Vec::broadcast(static_cast<float>(w.place));
-    best = Vec::broadcast(-INFINITY);
-    place = first;
+    most = {Vec::broadcast(-INFINITY), first};
     const float* row = x + (w.offset + c);
     for (int64_t i = 0; i < w.rows; ++i, row += w.rowStep, first = first + width) {
       Vec here = first;
       const float* p = row;
-      for (int64_t j = 0; j < w.columns; ++j, p += w.columnStep, here = here + one) {
-        const Vec v = loadLanes<Vec, partial>(p, lanes);
-        const auto larger = best < v, valid = v == v;
-        best = select(valid, select(larger, v, best), v);
-        place = select(valid, select(larger, here, place), here);
-      }
+      for (int64_t j = 0; j < w.columns; ++j, p += w.columnStep, here = here + one)
+        most.meetAny(loadLanes<Vec, partial>(p, lanes), here);
     }
   }
 };
@@ -178,6 +168,65 @@ struct FromWindowsThatChose {
   }
 };
 
+/// Takes rows of few channels in several windows at once, but for some at the end, where that would reach too
+/// far; how many.
+template <class Vec>
+int64_t takePairs(const MaxPool<uint8_t>& pool) {
+  const PoolWindows& windows = pool.windows;
+  if constexpr (Vec::size == 1) return 0;
+  if (!LargestOfPairs<Vec>::suits(windows)) return 0;
+  const int64_t n = windows.horizontal.output * windows.channels,
+                inputRow = windows.horizontal.input * windows.channels;
+  const int64_t end = pool.firstRow + pool.rows - (Vec::size + n - 1) / n;
+  const LargestOfPairs<Vec> pairs(windows.channels);
+  int64_t row = pool.firstRow;
+  for (; row < end; ++row) {
+    const float* above = pool.x + firstOfPair<Vec>(windows, row);
+    if (pool.indices)
+      pairs.template row<true>(above, above + inputRow, n, pool.y + row * n, pool.indices + row * n);
+    else
+      pairs.template row<false>(above, above + inputRow, n, pool.y + row * n, nullptr);
+  }
+  return row - pool.firstRow;
+}
+
+template <class Vec>
+int64_t takePairs(const MaxPool<int32_t>&) {
+  return 0;
+}
+
+/// The same for the gradient.
+template <class Vec>
+int64_t spreadPairs(const MaxPoolBackward<uint8_t>& pool) {
+  if constexpr (Vec::size == 1) return 0;
+  const PoolWindows& windows = pool.windows;
+  const GradientOfPairs<Vec> pairs(windows);
+  if (!pairs.suits()) return 0;
+  const PoolAxis& axis = windows.vertical;
+  const int64_t n = windows.horizontal.output * windows.channels,
+                inputRow = windows.horizontal.input * windows.channels;
+  const int64_t end = pool.firstRow + pool.rows;
+  const float* const results = pool.dx + end * inputRow;
+  const int64_t outputRows = ((end - 1) / axis.input + 1) * axis.output;
+  int64_t row = pool.firstRow;
+  for (; row < end; ++row) {
+    const int64_t y = row % axis.input / 2, from = row / axis.input * axis.output + y;
+    float* const dx = pool.dx + row * inputRow;
+    const int64_t written = y < axis.output ? 2 * n : 0;
+    if (written > 0) {
+      if ((outputRows - from - 1) * n < Vec::size) break;
+      pairs.row(pool.dy + from * n, pool.indices + from * n, row % axis.input % 2 != 0, written, dx, results);
+    }
+    ::memset(dx + written, 0, static_cast<size_t>(inputRow - written) * sizeof(float));
+  }
+  return row - pool.firstRow;
+}
+
+template <class Vec>
+int64_t spreadPairs(const MaxPoolBackward<int32_t>&) {
+  return 0;
+}
+
 template <class Index>
 template <class Vec>
 void MaxPool<Index>::run() const {
@@ -185,8 +234,9 @@ void MaxPool<Index>::run() const {
                 channels = windows.channels;
   const int64_t imageSize = windows.vertical.input * windows.horizontal.input * channels;
   const bool past = stream && channels % Vec::size == 0 && aligned<Vec>(y);
+  const int64_t taken = takePairs<Vec>(*this);
   const auto take = [&](auto wantsPlaces) {
-    forBands<Vec>(firstRow, rows, height, [&](int64_t image, int64_t low, int64_t high) {
+    forBands<Vec>(firstRow + taken, rows - taken, height, [&](int64_t image, int64_t low, int64_t high) {
       const int64_t out = image * height * width * channels;
       const TakeLargest<Vec, Index, wantsPlaces.value> action{
           x + image * imageSize, y + out, wantsPlaces.value ? indices + out : nullptr, past};
@@ -217,15 +267,17 @@ void MaxPoolBackward<Index>::run() const {
     if (const int rest = static_cast<int>(channels - c); rest > 0)
       terms.template spread<true>(at + c, place, columns, to + c, channels, rest, past);
   };
-  if (areTiles<Vec>(windows))
-    forTiles<Vec>(windows, firstRow, rows, gradient, tile);
-  else
+  if (areTiles<Vec>(windows)) {
+    const int64_t done = spreadPairs<Vec>(*this);
+    forTiles<Vec>(windows, firstRow + done, rows - done, gradient, tile);
+  } else {
     forCovered<Vec, int32_t>(
         windows, firstRow, rows,
         [&](int64_t, int64_t, int64_t i, int64_t j) { return static_cast<int32_t>(i * kernelWidth + j); },
         [&](const WindowList<int32_t>& list, int64_t shift, int64_t in, bool more) {
           gatherList<Vec>(list, shift, channels, gradient + in, more, past, terms);
         });
+  }
   if (past) Vec::fence();
 }
 

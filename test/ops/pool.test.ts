@@ -100,6 +100,11 @@ const shared: Case[] = [
   { shape: [1, 9, 17, 18], kernel: [4, 4], stride: [2, 1], padding: [1, 2], ceil: true },
   { shape: [0, 4, 4, 3], kernel: [2, 2] },
   { shape: [2, 4, 4, 0], kernel: [2, 2] },
+  // Several windows in a vector, with rows and columns in none, or in windows that are cut off.
+  ...[1, 2, 3, 4, 5, 7, 8, 10, 11, 15].flatMap((channels): Case[] => [
+    { shape: [2, 9, 13, channels], kernel: [2, 2] },
+    { shape: [2, 8, 11, channels], kernel: [2, 2], ceil: true },
+  ]),
 ];
 const cases: ['max' | 'avg', Case][] = [
   ...shared.flatMap((c): ['max' | 'avg', Case][] => [
@@ -209,6 +214,43 @@ describe('maxPool2d', () => {
       expect([...dx.keys()].filter((i) => dx[i] !== 0)).toEqual(
         Array.from({ length: 37 }, (_, c) => (c % places) * 37 + c).sort((a, b) => a - b),
       );
+    }
+  });
+
+  test('finds them in windows of few channels, where a vector holds several', async () => {
+    for (const channels of [1, 3, 6]) {
+      const shape = [3, 8, 10, channels];
+      const x = noise(volume(shape), channels);
+      for (const [i, special] of [NaN, Infinity, -Infinity].entries())
+        for (let at = 5 * i; at < x.length; at += 17) x[at] = special;
+      const y = [];
+      const dx = new Float32Array(x.length);
+      for (let window = 0; window < x.length / 4 / channels; window++)
+        for (let c = 0; c < channels; c++) {
+          const [row, column] = [2 * Math.floor(window / 5), 2 * (window % 5)];
+          const places = [0, 1, 10, 11].map((place) => (10 * row + column + place) * channels + c);
+          const values = places.map((at) => x[at]!);
+          const largest = Math.max(...values);
+          const chosen = largest === largest ? values.indexOf(largest) : values.findLastIndex(Number.isNaN);
+          dx[places[chosen]!] = y.length + 1;
+          y.push(largest);
+        }
+      const input = f32(x, shape);
+      input.requiresGrad = true;
+      const output = maxPool2d(input, 2);
+      expect([...(await output.data())]).toEqual(y);
+      const gradient = f32([...y.keys()].map((i) => i + 1), output.shape); // prettier-ignore
+      expect(await grad(output, [input], gradient)[0]!.data()).toEqual(dx);
+      const [same] = native.maxPool2d(
+        f32(x, shape).handle,
+        [2, 2],
+        [2, 2],
+        [0, 0, 0, 0],
+        [1, 1],
+        false,
+        false,
+      );
+      expect(await native.data(same)).toEqual(await output.data());
     }
   });
 
