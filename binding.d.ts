@@ -135,6 +135,7 @@ export interface Binding {
   ): Handle;
   pad(input: Handle, before: readonly number[], after: readonly number[], value: number): Handle;
   concat(inputs: readonly Handle[], axis: number): Handle;
+  split(input: Handle, sizes: readonly number[], axis: number): Handle[];
   broadcastTo(input: Handle, shape: readonly number[]): Handle;
   gather(input: Handle, indices: Handle): Handle;
   gatherBackward(gradient: Handle, indices: Handle, rows: number): Handle;

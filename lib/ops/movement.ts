@@ -171,13 +171,12 @@ export function concat<D extends DType>(tensors: readonly Tensor<D>[], axis = 0)
   if (!tensors.some((x) => x.requiresGrad)) return y;
   const at = axis < 0 ? axis + y.rank : axis;
   const extents = tensors.map((x) => x.shape[at]!);
-  return record('concat', y, tensors, [], (g, _saved, needs) => {
-    let end = 0;
-    return extents.map((extent, i) => {
-      end += extent;
-      return needs[i] ? along(g, at, end - extent, end) : null;
-    });
-  });
+  return record('concat', y, tensors, [], (g, _saved, needs) =>
+    native
+      .split(g.handle, extents, at)
+      .map((handle) => new Tensor(handle, 'f32'))
+      .map((part, i) => (needs[i] ? part : null)),
+  );
 }
 
 /**

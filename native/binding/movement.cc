@@ -36,6 +36,11 @@ Export exports[] = {
        return call.give(concat(call.stream(), call.tensors(0, "inputs"),
                                call.integer(1, "axis", -Shape::maxRank, Shape::maxRank - 1)));
      }},
+    {"split",
+     [](Call& call) {
+       return call.give(split(call.stream(), call.tensor(0, "input"), call.integers(1, "sizes"),
+                              call.integer(2, "axis", -Shape::maxRank, Shape::maxRank - 1)));
+     }},
     {"broadcastTo",
      [](Call& call) {
        return call.give(broadcastTo(call.stream(), call.tensor(0, "input"), call.shape(1, "shape")));

@@ -33,6 +33,25 @@ struct CopyBlocks {
   void run() const;
 };
 
+/// Rows of `bytes` each, one after the other.
+struct RowPart {
+  std::byte* rows;
+  int64_t bytes;
+};
+
+/// Rows of the whole, of `wholeBytes` each, are those of the parts side by side. Moves rows [fromRow, toRow)
+/// and of these the bytes [from, to): into the whole, or, where `splits`, out of it.
+struct MoveParts {
+  bool splits;
+  const RowPart* parts;
+  int64_t count;
+  std::byte* whole;
+  int64_t wholeBytes, fromRow, toRow, from, to;
+  bool stream;
+  template <class Vec>
+  void run() const;
+};
+
 /// Row r of y = row indices[r] of x; every index is one of x's rows.
 struct GatherRows {
   const int32_t* indices;
@@ -167,6 +186,25 @@ void CopyBlocks<size>::run() const {
 }
 
 template <class Vec>
+void MoveParts::run() const {
+  int64_t begin = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const RowPart& part = parts[i];
+    const int64_t end = begin + part.bytes, low = from > begin ? from : begin, high = to < end ? to : end;
+    if (low < high) {
+      std::byte* const inWhole = whole + fromRow * wholeBytes + low;
+      std::byte* const inPart = part.rows + fromRow * part.bytes + low - begin;
+      if (splits)
+        copyRows<Vec>(inWhole, inPart, wholeBytes, part.bytes, toRow - fromRow, high - low, stream);
+      else
+        copyRows<Vec>(inPart, inWhole, part.bytes, wholeBytes, toRow - fromRow, high - low, stream);
+    }
+    begin = end;
+  }
+  if (stream) Vec::fence();
+}
+
+template <class Vec>
 void GatherRows::run() const {
   if (rowBytes == 4) {
     for (int64_t r = 0; r < rows; ++r) ::memcpy(y + r * 4, x + int64_t{indices[r]} * 4, 4);
@@ -192,6 +230,7 @@ void SumRows::run() const {
 
 template void CopyBlocks<1>::run<STRIATE_VEC>() const;
 template void CopyBlocks<4>::run<STRIATE_VEC>() const;
+template void MoveParts::run<STRIATE_VEC>() const;
 template void GatherRows::run<STRIATE_VEC>() const;
 template void SumRows::run<STRIATE_VEC>() const;
 

@@ -172,6 +172,26 @@ inline Tensor sliceBackward(Stream& stream, const Tensor& gradient, const Shape&
   return y;
 }
 
+/// Moves parts of a tensor along an axis into it, one after the other, or out of it; in one pass, piece by
+/// piece of the whole.
+inline void moveParts(bool splits, const std::vector<Tensor>& parts, const Tensor& whole, int axis) {
+  const int64_t size = itemSize(whole.dtype), rows = whole.shape.product(0, axis);
+  const int64_t rowBytes = whole.shape.product(axis, whole.shape.rank()) * size;
+  if (rows * rowBytes == 0) return;
+  std::vector<RowPart> list;
+  for (const Tensor& part : parts)
+    list.push_back({part.raw(), part.shape.product(axis, part.shape.rank()) * size});
+  constexpr int64_t bytesAtOnce = 4 * elementGrain;
+  const int64_t rowsAtOnce = std::max<int64_t>(1, bytesAtOnce / rowBytes),
+                cuts = (rowBytes + bytesAtOnce - 1) / bytesAtOnce;
+  const bool past = streams(whole.bytes());
+  parallelFor((rows + rowsAtOnce - 1) / rowsAtOnce * cuts, [&](int64_t piece) {
+    const int64_t row = piece / cuts * rowsAtOnce, from = piece % cuts * bytesAtOnce;
+    dispatch(MoveParts{splits, list.data(), static_cast<int64_t>(list.size()), whole.raw(), rowBytes, row,
+                       std::min(rows, row + rowsAtOnce), from, std::min(rowBytes, from + bytesAtOnce), past});
+  });
+}
+
 inline Tensor concat(Stream& stream, const std::vector<Tensor>& inputs, int64_t givenAxis) {
   if (inputs.empty()) throw RangeError("concat: inputs is empty, wants at least one tensor");
   const Tensor& first = inputs.front();
@@ -196,17 +216,42 @@ inline Tensor concat(Stream& stream, const std::vector<Tensor>& inputs, int64_t 
   Tensor y("concat", shape, first.dtype);
   command.operation = "concat";
   command.writes = {y.storage};
-  command.run = [inputs, y, axis] {
-    const Steps dense = denseSteps(y.shape);
-    const int64_t size = itemSize(y.dtype);
-    std::byte* to = y.raw();
-    for (const Tensor& x : inputs) {
-      StridedCopy(x.shape, denseSteps(x.shape), dense).parallel(x.dtype, x.raw(), to, streams(y.bytes()));
-      to += x.shape[axis] * dense[static_cast<size_t>(axis)] * size;
-    }
-  };
+  command.run = [inputs, y, axis] { moveParts(false, inputs, y, axis); };
   stream.enqueue(std::move(command));
   return y;
+}
+
+/// The parts of x along an axis, of the given sizes.
+inline std::vector<Tensor> split(Stream& stream, const Tensor& x, const std::vector<int64_t>& sizes,
+                                 int64_t givenAxis) {
+  const int axis = requireAxis("split", givenAxis, x.shape.rank());
+  int64_t sum = 0;
+  bool fits = true;
+  for (const int64_t part : sizes) {
+    fits = fits && part >= 0 && part <= x.shape[axis] - sum;
+    if (fits) sum += part;
+  }
+  if (!fits || sum != x.shape[axis]) {
+    std::string list;
+    for (const int64_t part : sizes) list += (list.empty() ? "" : ", ") + std::to_string(part);
+    throw RangeError("split: sizes are [" + list + "], wants whole numbers that add up to " +
+                     std::to_string(x.shape[axis]) + ", axis " + std::to_string(axis) + " of " +
+                     x.shape.text());
+  }
+  std::vector<Tensor> parts;
+  if (sizes.empty()) return parts;
+  Command command{};
+  command.operation = "split";
+  command.reads = {x.storage};
+  for (const int64_t part : sizes) {
+    Shape shape = x.shape;
+    shape[axis] = part;
+    parts.emplace_back("split", shape, x.dtype);
+    command.writes.push_back(parts.back().storage);
+  }
+  command.run = [parts, x, axis] { moveParts(true, parts, x, axis); };
+  stream.enqueue(std::move(command));
+  return parts;
 }
 
 /// x repeated along new axes in front and along axes of extent 1.

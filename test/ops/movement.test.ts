@@ -474,6 +474,16 @@ describe.each(dtypes)('concat, stack and split of %s', (dtype) => {
   test.each<[number[][], number]>([
     [[[3]], 0],
     [[[3], [0], [4]], 0],
+    [[[70_001], [5], [20_000]], 0],
+    [
+      [
+        [3, 40_003],
+        [3, 0],
+        [3, 1],
+        [3, 30_001],
+      ],
+      1,
+    ],
     [
       [
         [2, 3],
@@ -532,14 +542,14 @@ describe.each(dtypes)('concat, stack and split of %s', (dtype) => {
       const part = ends.findIndex((end) => place[at0]! < end);
       return at(parts[part]!.data, shapes[part]!, place.with(at0, place[at0]! - (ends[part - 1] ?? 0)));
     });
-    const again = split(
-      y,
-      shapes.map((shape) => shape[at0]!),
-      axis,
-    );
-    for (const [i, part] of again.entries()) {
-      expect(part.shape).toEqual(shapes[i]);
-      expect(await part.data()).toEqual(parts[i]!.data);
+    const sizes = shapes.map((shape) => shape[at0]!);
+    const atOnce = native.split(y.handle, sizes, axis).map((handle) => new Tensor(handle, dtype));
+    for (const again of [split(y, sizes, axis), atOnce]) {
+      expect(again).toHaveLength(parts.length);
+      for (const [i, part] of again.entries()) {
+        expect(part.shape).toEqual(shapes[i]);
+        expect(await part.data()).toEqual(parts[i]!.data);
+      }
     }
   });
 
@@ -604,6 +614,20 @@ describe('concat, stack and split', () => {
 
   test('give the same bits for 1 and 2 threads', async () => {
     await expectSameBits(() => [concat([noisy([331, 97], 1), noisy([331, 65], 2)], 1)]);
+  });
+
+  test('parts that do not make up the whole are refused', () => {
+    const x = noisy([2, 3]).handle;
+    for (const sizes of [[1, 1], [2, 2], [4, -1], [2 ** 53 - 1, 2 ** 53 - 1], []]) {
+      expect(() => native.split(x, sizes, 1)).toThrow(
+        new RangeError(
+          `split: sizes are [${sizes.join(', ')}], wants whole numbers that add up to 3, axis 1 of [2, 3]`,
+        ),
+      );
+    }
+    expect(() => native.split(x, [3], 2)).toThrow(RangeError);
+    expect(() => native.split(x, [1.5, 1.5], 1)).toThrow(RangeError);
+    expect(native.split(noisy([2, 0]).handle, [], 1)).toEqual([]);
   });
 
   test('refuse', () => {

@@ -426,6 +426,13 @@ const recipes = {
     const dtype = m.pick(dtypes);
     return [m.list(m.int(1, 5), () => m.tensor(dtype, shape.with(axis, m.int(0, 4)))), axis];
   },
+  split(m) {
+    const sizes = m.list(m.int(1, 5), () => m.int(0, 4));
+    const shape = m.shape(m.int(1, 4));
+    const axis = m.int(0, shape.length - 1);
+    const whole = shape.with(axis, sizes.reduce((sum, size) => sum + size, 0)); // prettier-ignore
+    return [m.tensor(m.pick(dtypes), whole), sizes, axis];
+  },
   broadcastTo(m) {
     const shape = m.shape();
     const wide = shape.map((extent) => (extent === 1 ? m.int(0, 9) : extent));
