@@ -98,6 +98,8 @@ export interface Binding {
   minimum(a: Handle, b: Handle): Handle;
   /** Disposes the gradient's handle: where it was the last, the result is made in place. */
   reluBackward(gradient: Handle, output: Handle): Handle;
+  /** The same, and its sum over all axes but the last. Disposes the gradient's handle likewise. */
+  reluBiasBackward(gradient: Handle, output: Handle): [Handle, Handle];
   /** The sum of tensors of one shape. Disposes their handles: the result is made in place of one that had no other. */
   addUp(inputs: readonly Handle[]): Handle;
   equal(a: Handle, b: Handle): Handle;

@@ -2,6 +2,7 @@ import { record } from '../autograd.js';
 import { native } from '../native.js';
 import { handleOf, handleOrNull, Tensor } from '../tensor.js';
 import { pair, sides } from './pair.js';
+import { reluBiasGradients } from './reluBias.js';
 
 /** Zeros around an image: the same on all sides, [height, width], [top, bottom, left, right], 'same' or 'valid'. */
 export type Padding =
@@ -90,8 +91,7 @@ export function conv2d(
   const saved = relu ? ([x, weight, y] as const) : ([x, weight] as const);
   return record('conv2d', y, inputs, saved, (g, [image, kernels, out], [needX, needWeight, ...needAdded]) => {
     const needBias = bias ? needAdded.shift() : false;
-    const dy = out ? new Tensor(native.reluBackward(g.giveUp(), out.handle), 'f32') : g;
-    const byBias = needBias ? new Tensor(native.sum(dy.handle, [0, 1, 2], false), 'f32') : null;
+    const [dy, byBias] = reluBiasGradients(g, out, needBias);
     // By the weight first: the image is not needed any more when memory for its gradient is taken.
     const byWeight = needWeight
       ? new Tensor(native.conv2dByWeight(dy.handle, image.handle, weightShape, ...moves, algorithm), 'f32')

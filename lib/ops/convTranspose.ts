@@ -2,6 +2,7 @@ import { record } from '../autograd.js';
 import { native } from '../native.js';
 import { handleOf, Tensor } from '../tensor.js';
 import { pair, sides, type Pair } from './pair.js';
+import { reluBiasGradients } from './reluBias.js';
 
 export interface ConvTranspose2dOptions {
   /** Step of the kernel in the output; a number or [height, width]. Default: 1. */
@@ -57,14 +58,14 @@ export function convTranspose2d(
     inputs,
     saved,
     (g, [image, kernels, out], [needX, needWeight, needBias]) => {
-      const dy = out ? new Tensor(native.reluBackward(g.giveUp(), out.handle), 'f32') : g;
+      const [dy, byBias] = reluBiasGradients(g, out, needBias);
       const byX = () => native.conv2d(dy.handle, kernels.handle, null, null, ...moves, groups, false, 'auto');
       const byWeight = () =>
         native.conv2dByWeight(image.handle, dy.handle, weightShape, ...moves, groups, 'auto');
       return [
         needX ? new Tensor(byX(), 'f32') : null,
         needWeight ? new Tensor(byWeight(), 'f32') : null,
-        needBias ? new Tensor(native.sum(dy.handle, [0, 1, 2], false), 'f32') : null,
+        byBias,
       ];
     },
   );

@@ -1,6 +1,7 @@
 import { record } from '../autograd.js';
 import { native } from '../native.js';
 import { defineMethods, handleOf, Tensor, type DType } from '../tensor.js';
+import { reluBiasGradients } from './reluBias.js';
 
 export interface MatmulOptions {
   /** Swaps the last two axes of a. Default: false. */
@@ -59,9 +60,7 @@ export function linear(
   const xShape = x.shape;
   const saved = relu ? ([x, weight, y] as const) : ([x, weight] as const);
   return record('linear', y, inputs, saved, (g, [input, w, out], [needX, needWeight, needBias]) => {
-    const dy = out ? new Tensor(native.reluBackward(g.giveUp(), out.handle), 'f32') : g;
-    const leading = Array.from({ length: dy.rank - 1 }, (_, axis) => axis);
-    const byBias = needBias ? new Tensor(native.sum(dy.handle, leading, false), 'f32') : null;
+    const [dy, byBias] = reluBiasGradients(g, out, needBias);
     // By the weight first: the input is not needed any more when memory for its gradient is taken.
     const byWeight = needWeight ? product(rows(input), rows(dy), true, false) : null;
     const byX = needX

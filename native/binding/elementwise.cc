@@ -46,6 +46,12 @@ Export exports[] = {
        Tensor output = call.tensor(1, "output");
        return call.give(reluBackward(call.stream(), call.taken(0, "gradient"), std::move(output)));
      }},
+    {"reluBiasBackward",
+     [](Call& call) {
+       Tensor output = call.tensor(1, "output");
+       auto [before, byBias] = reluBiasBackward(call.stream(), call.taken(0, "gradient"), std::move(output));
+       return call.give({std::move(before), std::move(byBias)});
+     }},
     {"addUp", [](Call& call) { return call.give(addUp(call.stream(), call.allTaken(0, "inputs"))); }},
     {"equal", comparing<Comparison::equal>},
     {"notEqual", comparing<Comparison::notEqual>},

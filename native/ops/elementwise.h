@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/elementwise.h"
+#include "kernels/reduce.h"
 #include "kernels/stream.h"
 #include "ops/operation.h"
 #include "runtime/parallel.h"
@@ -139,8 +140,21 @@ inline Tensor binary(Stream& stream, const char* operation, BinaryFunction funct
   return y;
 }
 
-/// Where the output of a ReLU is positive the gradient, else 0; in place where nothing else holds the
-/// gradient.
+/// Elements [from, to) of the gradient before a ReLU: where its output is positive that by the output, else
+/// 0.
+inline void throughRelu(const Tensor& gradient, const Tensor& output, const Tensor& dx, int64_t from,
+                        int64_t to) {
+  dispatch(Binary{BinaryFunction::reluGradient,
+                  gradient.f32() + from,
+                  output.f32() + from,
+                  dx.f32() + from,
+                  1,
+                  to - from,
+                  {0, 1},
+                  {0, 1}});
+}
+
+/// The gradient before a ReLU with this output; in place where nothing else holds the gradient.
 inline Tensor reluBackward(Stream& stream, Tensor gradient, Tensor output) {
   const char* operation = "reluBackward";
   requireType(operation, "gradient", gradient, DType::f32);
@@ -153,19 +167,52 @@ inline Tensor reluBackward(Stream& stream, Tensor gradient, Tensor output) {
   command.writes = {dx.storage};
   command.replaceable = command.reads.size();
   command.run = [gradient = std::move(gradient), output = std::move(output), dx] {
-    parallelRanges(dx.elements(), elementGrain, [&](int64_t from, int64_t to) {
-      dispatch(Binary{BinaryFunction::reluGradient,
-                      gradient.f32() + from,
-                      output.f32() + from,
-                      dx.f32() + from,
-                      1,
-                      to - from,
-                      {0, 1},
-                      {0, 1}});
-    });
+    parallelRanges(dx.elements(), elementGrain,
+                   [&](int64_t from, int64_t to) { throughRelu(gradient, output, dx, from, to); });
   };
   stream.enqueue(std::move(command));
   return dx;
+}
+
+/// The same, and its sum over all axes but the last, which is the gradient by a bias.
+inline std::pair<Tensor, Tensor> reluBiasBackward(Stream& stream, Tensor gradient, Tensor output) {
+  const char* operation = "reluBiasBackward";
+  requireType(operation, "gradient", gradient, DType::f32);
+  requireType(operation, "output", output, DType::f32);
+  requireShape(operation, "gradient", gradient, output.shape);
+  if (gradient.shape.rank() == 0)
+    throw RangeError("reluBiasBackward: gradient is a scalar, wants at least one axis");
+  const int64_t channels = gradient.shape.last();
+  Tensor dx(operation, gradient.shape, DType::f32), byBias(operation, {channels}, DType::f32);
+  Command command{};
+  command.operation = operation;
+  command.reads = {gradient.storage, output.storage};
+  command.writes = {dx.storage, byBias.storage};
+  command.replaceable = command.reads.size();
+  command.run = [gradient = std::move(gradient), output = std::move(output), dx, byBias, channels] {
+    if (channels == 0) return;
+    // Pieces of the rows have sums of their own, to which they add block by block what is still in the cache.
+    constexpr int64_t mostPieces = 128;
+    const int64_t rows = dx.elements() / channels, rowsAtOnce = std::max<int64_t>(1, elementGrain / channels);
+    const int64_t blocks = (rows + rowsAtOnce - 1) / rowsAtOnce, pieces = std::min(blocks, mostPieces);
+    const Block sums = Block::take(pieces * channels * static_cast<int64_t>(sizeof(float)));
+    parallelFor(pieces, [&](int64_t piece) {
+      const int64_t first = piece * blocks / pieces;
+      for (int64_t block = first; block < (piece + 1) * blocks / pieces; ++block) {
+        const int64_t row = block * rowsAtOnce, n = std::min(rowsAtOnce, rows - row);
+        throughRelu(gradient, output, dx, row * channels, (row + n) * channels);
+        dispatch(ReduceColumns<float>{Reduction::sum, dx.f32() + row * channels,
+                                      sums.floats() + piece * channels, n, channels, channels,
+                                      block > first});
+      }
+    });
+    parallelRanges(channels, 1024, [&](int64_t from, int64_t to) {
+      dispatch(ReduceColumns<float>{Reduction::sum, sums.floats() + from, byBias.f32() + from, pieces,
+                                    to - from, channels, false});
+    });
+  };
+  stream.enqueue(std::move(command));
+  return {dx, byBias};
 }
 
 /// The sum of tensors of one shape, from the first to the last; in the place of one that nothing else holds.

@@ -349,6 +349,33 @@ describe('in place of an input', () => {
     expect(() => native.data(mine.handle)).toThrow(/data: tensor has been disposed/);
   });
 
+  test.each([
+    [0, 3],
+    [1, 1],
+    [7, 6],
+    [1801, 6],
+    [3, 17, 5, 33],
+    [2, 40_001],
+    [5003, 64],
+  ])('reluBiasBackward of [%i, %i, …]', async (...shape) => {
+    const n = volume(shape);
+    const [g, out] = [noise(n, 1), noise(n, 2)];
+    const wanted = g.map((v, i) => (out[i]! > 0 ? v : 0));
+    const channels = shape.at(-1)!;
+    const sums = new Float64Array(channels);
+    for (const [i, v] of wanted.entries()) sums[i % channels]! += v;
+    const [output, mine, shared] = [f32(out, shape), f32(g, shape), f32(g, shape)];
+    const view = shared.detach();
+    for (const gradient of [mine, shared]) {
+      const [before, byBias] = native.reluBiasBackward(gradient.giveUp(), output.handle);
+      same((await native.data(before)) as Float32Array, wanted);
+      expect(native.shape(byBias)).toEqual([channels]);
+      await expectClose(new Tensor(byBias, 'f32'), sums);
+    }
+    same(await view.data(), g);
+    same(await output.data(), out);
+  });
+
   test.each([1, 2, 3, 4, 5, 9])('addUp of %i', async (count) => {
     const values = Array.from({ length: count }, (_, k) => noise(n, k));
     const wanted = values.reduce((sum, v) => sum.map((u, i) => Math.fround(u + v[i]!)));
@@ -388,8 +415,11 @@ describe('in place of an input', () => {
     expect(() => native.addUp([])).toThrow('addUp: inputs is empty');
     expect(() => native.addUp([noisy([2]).handle, noisy([3]).handle])).toThrow(/inputs\[1\] has shape \[3\]/);
     expect(() => native.addUp([i32([1], [1]).handle])).toThrow(/inputs\[0\] is i32/);
-    expect(() => native.reluBackward(noisy([2]).handle, noisy([1]).handle)).toThrow(
-      /gradient has shape \[2\], wants \[1\]/,
-    );
+    for (const backward of [native.reluBackward, native.reluBiasBackward]) {
+      expect(() => backward(noisy([2]).handle, noisy([1]).handle)).toThrow(
+        /gradient has shape \[2\], wants \[1\]/,
+      );
+    }
+    expect(() => native.reluBiasBackward(f32([1], []).handle, f32([1], []).handle)).toThrow(RangeError);
   });
 });

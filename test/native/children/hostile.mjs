@@ -381,6 +381,10 @@ const recipes = {
     const shape = m.shape();
     return [m.tensor('f32', shape), m.tensor('f32', shape)];
   },
+  reluBiasBackward(m) {
+    const shape = m.shape();
+    return [m.tensor('f32', shape), m.tensor('f32', shape)];
+  },
   addUp(m) {
     const shape = m.shape();
     const list = m.list(m.int(1, 5), () => m.tensor('f32', shape));
@@ -686,7 +690,7 @@ function describe(value) {
 }
 
 /** Functions that dispose what they are given. */
-const disposing = ['dispose', 'addUp', 'reluBackward', 'batchNormBackward'];
+const disposing = ['dispose', 'addUp', 'reluBackward', 'reluBiasBackward', 'batchNormBackward'];
 
 let passed = 0;
 let total = 0;
