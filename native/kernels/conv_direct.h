@@ -67,7 +67,13 @@ struct ConvBand {
   template <class Vec>
   const float* reached(int64_t point) const;
   template <class Vec>
-  void multiply(TileProduct& tiles, float** cRows, const float** addedRows) const;
+  int64_t findInput(int64_t from, int64_t count, FetchRun* runs) const;
+  template <class Vec>
+  int64_t findResidual(int64_t from, int64_t count, int64_t columnFrom, int64_t columnTo,
+                       FetchRun* runs) const;
+  template <class Vec>
+  void multiply(TileProduct& tiles, int64_t from, FetchRun* next, float** cRows,
+                const float** addedRows) const;
 };
 
 /// Adds one image's share to the gradient by weights: dw(r, k) (+)= Σ_points image(point + tap
@@ -186,10 +192,9 @@ const float* ConvBand::reached(int64_t point) const {
 template <class Vec>
 void ConvBand::run() const {
   const float* places[mostPlaces];
-  const float* next[mostPoints];
+  FetchRun next[2 * mostPoints + 1];
   float* cRows[mostPoints];
   const float* addedRows[mostPoints];
-  const float* first = nullptr;
   TileProduct tiles{};
   tiles.aRows = places;
   tiles.cRows = cRows;
@@ -198,6 +203,7 @@ void ConvBand::run() const {
   tiles.length = length;
   tiles.aStep = 1;
   tiles.panelDepth = segmentCount * length;
+  tiles.next = next;
   tiles.addedRows = end.residual ? addedRows : nullptr;
   tiles.relu = end.relu;
   tiles.stream = stream;
@@ -230,41 +236,83 @@ void ConvBand::run() const {
       for (int64_t k = 0; k < n; ++k) *to++ = out + i * outImage + row * outRow + (column + k) * outColumn;
     });
     for (int64_t r = 0; end.residual && r < tiles.rows; ++r) addedRows[r] = end.residual + (cRows[r] - out);
-    // As much of the image's rows as the next points add to what has been read, or of those that are skipped
-    // over only their own values.
-    if (segmentCount == 1 && !window.padded && strideHeight * strideWidth > 1) {
-      findCorners<Vec>(from + tiles.rows, tiles.rows, next);
-      tiles.next = next, tiles.nextRuns = tiles.rows, tiles.nextLength = length;
-    } else if (image.channels == image.pixelStep) {
-      const int64_t each = strideHeight * strideWidth * image.pixelStep;
-      first = copied ? reached<Vec>(points) + from * each : reached<Vec>(from + tiles.rows);
-      tiles.next = &first, tiles.nextRuns = 1, tiles.nextLength = tiles.rows * each;
-    }
-    multiply<Vec>(tiles, cRows, addedRows);
+    multiply<Vec>(tiles, from, next, cRows, addedRows);
   }
   if (stream) Vec::fence();
 }
 
-/// Products with all panels; where those exceed the cache, each brings in the next.
+/// Adds to `count` runs one more, which may go on the last one; their number then.
 template <class Vec>
-void ConvBand::multiply(TileProduct& tiles, float** cRows, const float** addedRows) const {
+int64_t addRun(FetchRun* runs, int64_t count, const float* from, int64_t length) {
+  if (count > 0 && runs[count - 1].from + runs[count - 1].length == from) {
+    runs[count - 1].length += length;
+    return count;
+  }
+  runs[count] = {from, length};
+  return count + 1;
+}
+
+/// Lists as much of the image's rows as points from `from` on add to what has been read, or of those that are
+/// skipped over only their own values.
+template <class Vec>
+int64_t ConvBand::findInput(int64_t from, int64_t count, FetchRun* runs) const {
+  if (segmentCount == 1 && !window.padded && strideHeight * strideWidth > 1) {
+    const float* places[mostPoints];
+    findCorners<Vec>(from, count, places);
+    int64_t n = 0;
+    for (int64_t i = 0; i < count; ++i) n = addRun<Vec>(runs, n, places[i], length);
+    return n;
+  }
+  if (image.channels != image.pixelStep) return 0;
+  const int64_t each = strideHeight * strideWidth * image.pixelStep;
+  const int64_t points = images * (rowTo - rowFrom) * columns;
+  const bool copied = window.padded && !taps;
+  runs[0] = {copied ? reached<Vec>(points) + from * each : reached<Vec>(from), count * each};
+  return 1;
+}
+
+/// Lists these columns of what is added to points from `from` on.
+template <class Vec>
+int64_t ConvBand::findResidual(int64_t from, int64_t count, int64_t columnFrom, int64_t columnTo,
+                               FetchRun* runs) const {
+  int64_t n = 0;
+  if (end.residual)
+    visitRows<Vec>(from, count, [&](int64_t i, int64_t row, int64_t column, int64_t points) {
+      const float* place = end.residual + i * outImage + row * outRow + column * outColumn + columnFrom;
+      for (int64_t k = 0; k < points; ++k)
+        n = addRun<Vec>(runs, n, place + k * outColumn, columnTo - columnFrom);
+    });
+  return n;
+}
+
+/// Products with all panels; where those exceed the cache, each brings in the next. Meanwhile comes what else
+/// the next product reads, and of the input of the next points a part.
+template <class Vec>
+void ConvBand::multiply(TileProduct& tiles, int64_t from, FetchRun* next, float** cRows,
+                        const float** addedRows) const {
   constexpr int64_t panelsInCache = 256 * 1024;
-  const TileProduct all = tiles;
-  const int64_t depth = tiles.panelDepth;
+  const int64_t depth = tiles.panelDepth, rows = tiles.rows, following = from + rows;
   const int64_t columnsAtOnce = depth * outputs < panelsInCache ? outputs : panelColumns;
-  for (int64_t column = 0; column < outputs; column += columnsAtOnce) {
-    const float* nextPanel = panels + (column + columnsAtOnce) * depth;
+  for (int64_t column = 0, columnEnd = 0; column < outputs; column = columnEnd) {
+    const auto endOf = [&](int64_t first) {
+      return first + columnsAtOnce < outputs ? first + columnsAtOnce : outputs;
+    };
+    columnEnd = endOf(column);
     tiles.b = panels + column * depth;
     tiles.bias = end.bias ? end.bias + column : nullptr;
-    tiles.columns = columnsAtOnce;
-    if (column + columnsAtOnce < outputs)
-      tiles.next = &nextPanel, tiles.nextRuns = 1, tiles.nextLength = columnsAtOnce * depth;
-    else
-      tiles.columns = outputs - column, tiles.next = all.next, tiles.nextRuns = all.nextRuns,
-      tiles.nextLength = all.nextLength;
+    tiles.columns = columnEnd - column;
+    const int64_t part = rows * column / outputs, partEnd = rows * columnEnd / outputs;
+    FetchRun* run = next + findInput<Vec>(following + part, partEnd - part, next);
+    if (columnEnd < outputs) {
+      *run++ = {panels + columnEnd * depth, panelColumns * depth};
+      run += findResidual<Vec>(from, rows, columnEnd, endOf(columnEnd), run);
+    } else {
+      run += findResidual<Vec>(following, rows, 0, endOf(0), run);
+    }
+    tiles.nextRuns = run - next;
     tiles.run<Vec>();
-    for (int64_t r = 0; r < tiles.rows; ++r) cRows[r] += columnsAtOnce;
-    for (int64_t r = 0; end.residual && r < tiles.rows; ++r) addedRows[r] += columnsAtOnce;
+    for (int64_t r = 0; r < rows; ++r) cRows[r] += columnsAtOnce;
+    for (int64_t r = 0; end.residual && r < rows; ++r) addedRows[r] += columnsAtOnce;
   }
 }
 

@@ -13,6 +13,12 @@ constexpr int64_t panelColumns = 64;
 /// Floats in a cache line.
 constexpr int64_t lineFloats = 16;
 
+/// Floats that lie side by side.
+struct FetchRun {
+  const float* from;
+  int64_t length;
+};
+
 /// c[r][n] = Σ_d a(r, d)·b(d, n) + added[r][n] + bias[n], then ReLU.
 ///
 /// The depth is cut into segments of equal length, within which a row's values are `aStep` apart:
@@ -32,10 +38,8 @@ struct TileProduct {
   const float* bias;              ///< by column, or null
   bool relu;
   bool stream;  ///< stores past the caches; c's rows are aligned to a cache line, and a fence follows
-  /// What comes after this product, to be brought into the L2 cache meanwhile, evenly: at each of `nextRuns`
-  /// places `nextLength` floats.
-  const float* const* next;
-  int64_t nextRuns, nextLength;
+  const FetchRun* next;  ///< what comes after this product, to be brought into the L2 cache meanwhile, evenly
+  int64_t nextRuns;
   template <class Vec>
   void run() const;
 };
@@ -102,22 +106,23 @@ struct Ahead {
   /// Otherwise each step.
   static constexpr int steps = Vec::size >= 16 ? 2 : 4;
 
-  const float* const* run;
+  const FetchRun* run;
   const float *at = nullptr, *end = nullptr;  ///< of the run
-  int64_t step = 0, length, runs;
+  int64_t step = 0, runs;
 
-  Ahead(const TileProduct& p, int64_t lines) : run(p.next), length(p.nextLength), runs(p.nextRuns) {
-    if (runs <= 0 || length <= 0) return;
-    const int64_t linesOfRun = lines > runs ? lines / runs : 1;
-    step = (length + linesOfRun - 1) / linesOfRun;
+  Ahead(const TileProduct& p, int64_t lines) : run(p.next), runs(p.nextRuns) {
+    int64_t floats = 0;
+    for (int64_t i = 0; i < runs; ++i) floats += run[i].length;
+    if (floats == 0) return;
+    step = lines > 0 ? (floats + lines - 1) / lines : lineFloats;
     if (step > lineFloats) step = lineFloats;
-    at = *run, end = at + length;
+    at = run->from, end = at + run->length;
   }
 
   /// Stays at the last line when all runs have been asked for.
   void nextRun() {
     if (--runs > 0)
-      at = *++run, end = at + length;
+      ++run, at = run->from, end = at + run->length;
     else
       at = end - 1, step = 0;
   }
@@ -182,6 +187,15 @@ void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, Ahe
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) sum[r][v] = Vec::broadcast(0.0f);
+
+  // Stores that find their lines at another place than the L1 cache would hold up the next tile.
+  if (!p.stream) {
+#pragma GCC unroll 32
+    for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+      for (int64_t n = 0; n < vectors * Vec::size; n += lineFloats)
+        __builtin_prefetch(p.cRows[row + r] + column + n, 1, 3);
+  }
 
   const float* a[rows];
   const float* const* aRows = p.aRows + row;

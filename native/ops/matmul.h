@@ -86,19 +86,20 @@ inline void multiplyStreaming(const Product& p, const float* a, const float* b, 
             tiles.addedRows = from > 0 ? cRows : nullptr;
             tiles.bias = last && bias ? bias + column : nullptr, tiles.relu = last && relu;
             // Meanwhile the next block: of a wide one some whole rows for each panel.
-            const float* next[blockFloats / 256];
+            FetchRun next[blockFloats / 256];
             tiles.next = next;
             if (last) {
               tiles.nextRuns = 0;
             } else if (wide) {
-              tiles.nextRuns = panelColumns * depthOfBlock / columnsAtOnce, tiles.nextLength = columnsAtOnce;
+              tiles.nextRuns = panelColumns * depthOfBlock / columnsAtOnce;
               const float* row =
                   b + (from + depth + (column - first) / panelColumns * tiles.nextRuns) * p.bDepth;
-              for (int64_t i = 0; i < tiles.nextRuns; ++i) next[i] = row + i * p.bDepth + first;
+              for (int64_t i = 0; i < tiles.nextRuns; ++i)
+                next[i] = {row + i * p.bDepth + first, columnsAtOnce};
             } else {
-              tiles.nextRuns = std::min(depth, p.depth - from - depth), tiles.nextLength = tiles.columns;
+              tiles.nextRuns = std::min(depth, p.depth - from - depth);
               for (int64_t d = 0; d < tiles.nextRuns; ++d)
-                next[d] = b + (from + depth + d) * p.bDepth + column;
+                next[d] = {b + (from + depth + d) * p.bDepth + column, tiles.columns};
             }
             dispatch(tiles);
           }
@@ -227,9 +228,8 @@ inline void multiply(const Product& p, const float* a, const float* b, float* c,
       tiles.bias = last && bias ? bias + column : nullptr;
       tiles.relu = last && relu;
       constexpr int64_t rowsOfTile = 6;
-      const float* ahead = aRows[0] + rowsOfTile * p.depth;
-      if (fromMemory && row + rows < p.m)
-        tiles.next = &ahead, tiles.nextRuns = 1, tiles.nextLength = rows * p.depth;
+      const FetchRun ahead{aRows[0] + rowsOfTile * p.depth, rows * p.depth};
+      if (fromMemory && row + rows < p.m) tiles.next = &ahead, tiles.nextRuns = 1;
       dispatch(tiles);
     }
   });
