@@ -1,7 +1,9 @@
 // The 1-D transforms of Winograd's minimal filtering: its matrices A, B and G, with sums that share their
 // terms.
 //
-// n = 4 interpolates at 0, 1, −1 and infinity; n = 6 at ½ and −2 as well, which errs half as much as ±2.
+// n = 4 interpolates at 0, 1, −1 and infinity; n = 5 at −½ as well, n = 6 at ½ and −2, which errs half as
+// much as ±2. A kernel of one tap needs no infinity: F(4, 1) has the other points of F(4, 2), so that their
+// sums are taken together.
 #pragma once
 
 #include "kernels/kernel.h"
@@ -88,6 +90,49 @@ struct Winograd<Vec, 4, 3> : WinogradPoints<Vec, 6> {
 };
 
 template <class Vec>
+struct Winograd<Vec, 4, 1> {
+  template <int n>
+  static void input(const Vec (&d)[n], Vec (&v)[n]) {
+    const Vec odd = d[3] - d[1];
+    v[0] = times(-2.0f, odd, d[0] - d[2]);
+    v[1] = times(0.5f, d[1], times(1.5f, d[2], d[3]));
+    v[2] = times(-0.5f, d[1] + d[2], d[3]);
+    v[3] = odd;
+  }
+  template <int n>
+  static void output(const Vec (&v)[n], Vec (&y)[4]) {
+    const Vec sum = v[1] + v[2], difference = v[1] - v[2];
+    y[0] = v[0] + sum + v[3];
+    y[1] = times(-0.5f, v[3], difference);
+    y[2] = times(0.25f, v[3], sum);
+    y[3] = times(-0.125f, v[3], difference);
+  }
+  static constexpr float weight[4][1] = {{1}, {1 / 3.0f}, {-1}, {8 / 3.0f}};
+};
+
+template <class Vec>
+struct Winograd<Vec, 4, 2> {
+  static void input(const Vec (&d)[5], Vec (&v)[5]) {
+    Winograd<Vec, 4, 1>::input(d, v);
+    v[4] = times(0.5f, d[3] - d[1], d[4] - d[2]);
+  }
+  static void gradient(const Vec (&y)[4], Vec (&v)[5]) {
+    const Vec even = y[0] + y[2], odd = y[1] + y[3];
+    v[0] = y[0];
+    v[1] = even + odd;
+    v[2] = even - odd;
+    v[3] = times(-0.125f, y[3], times(0.25f, y[2], times(-0.5f, y[1], y[0])));
+    v[4] = y[3];
+  }
+  static void output(const Vec (&v)[5], Vec (&y)[4]) {
+    Winograd<Vec, 4, 1>::output(v, y);
+    y[3] = y[3] + v[4];
+  }
+  static constexpr float weight[5][2] = {
+      {1, 0}, {1 / 3.0f, 1 / 3.0f}, {-1, 1}, {8 / 3.0f, -4 / 3.0f}, {0, 1}};
+};
+
+template <class Vec>
 struct Winograd<Vec, 2, 5> : WinogradPoints<Vec, 6> {
   static void gradient(const Vec (&y)[2], Vec (&v)[6]) {
     v[0] = y[0];
@@ -165,10 +210,96 @@ struct WinogradSide<Vec, 4, 3, 3> {
   }
 };
 
+template <class Vec>
+struct WinogradSide<Vec, 4, 1, 1> {
+  template <int n>
+  static void input(const Vec (&d)[n], Vec (&v)[n]) {
+    v[0] = d[0];
+  }
+  template <int n>
+  static void output(const Vec (&v)[n], Vec (&y)[1]) {
+    y[0] = v[0];
+  }
+};
+
+template <class Vec>
+struct WinogradSide<Vec, 4, 2, 1> {
+  static void input(const Vec (&d)[2], Vec (&v)[2]) { v[0] = d[0], v[1] = d[1]; }
+  static void gradient(const Vec (&y)[1], Vec (&v)[2]) { v[0] = v[1] = y[0]; }
+  static void output(const Vec (&v)[2], Vec (&y)[1]) { y[0] = v[0] + v[1]; }
+};
+
+template <class Vec>
+struct WinogradSide<Vec, 4, 1, 2> {
+  template <int n>
+  static void input(const Vec (&d)[n], Vec (&v)[n]) {
+    v[0] = d[0] - d[1];
+    v[1] = Vec::broadcast(3.0f) * d[1];
+  }
+  template <int n>
+  static void output(const Vec (&v)[n], Vec (&y)[2]) {
+    y[0] = v[0] + v[1];
+    y[1] = v[1];
+  }
+};
+
+template <class Vec>
+struct WinogradSide<Vec, 4, 2, 2> {
+  static void input(const Vec (&d)[3], Vec (&v)[3]) {
+    WinogradSide<Vec, 4, 1, 2>::input(d, v);
+    v[2] = d[2] - d[1];
+  }
+  static void gradient(const Vec (&y)[2], Vec (&v)[3]) {
+    v[0] = y[0];
+    v[1] = y[0] + y[1];
+    v[2] = y[1];
+  }
+  static void output(const Vec (&v)[3], Vec (&y)[2]) {
+    WinogradSide<Vec, 4, 1, 2>::output(v, y);
+    y[1] = y[1] + v[2];
+  }
+};
+
+template <class Vec>
+struct WinogradSide<Vec, 4, 1, 3> {
+  template <int n>
+  static void input(const Vec (&d)[n], Vec (&v)[n]) {
+    v[0] = d[0] - d[2];
+    v[1] = Vec::broadcast(1.5f) * (d[1] + d[2]);
+    v[2] = Vec::broadcast(0.5f) * (d[1] - d[2]);
+  }
+  template <int n>
+  static void output(const Vec (&v)[n], Vec (&y)[3]) {
+    const Vec sum = v[1] + v[2];
+    y[0] = v[0] + sum;
+    y[1] = v[1] - v[2];
+    y[2] = sum;
+  }
+};
+
+template <class Vec>
+struct WinogradSide<Vec, 4, 2, 3> {
+  static void input(const Vec (&d)[4], Vec (&v)[4]) {
+    WinogradSide<Vec, 4, 1, 3>::input(d, v);
+    v[3] = d[3] - d[1];
+  }
+  static void gradient(const Vec (&y)[3], Vec (&v)[4]) {
+    const Vec even = y[0] + y[2];
+    v[0] = y[0];
+    v[1] = even + y[1];
+    v[2] = even - y[1];
+    v[3] = y[2];
+  }
+  static void output(const Vec (&v)[4], Vec (&y)[3]) {
+    WinogradSide<Vec, 4, 1, 3>::output(v, y);
+    y[2] = y[2] + v[3];
+  }
+};
+
 /// The place among all points of the one that a tile with `side` outputs has at i.
 template <int m, int r>
 constexpr int winogradPoint(int i, int side) {
-  return i < side + r - 2 ? i : m + r - 2;
+  return r == 1 || i < side + r - 2 ? i : m + r - 2;
 }
 
 }  // namespace striate

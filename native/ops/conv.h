@@ -8,6 +8,7 @@
 #include "ops/conv_depthwise.h"
 #include "ops/conv_direct.h"
 #include "ops/conv_narrow.h"
+#include "ops/conv_polyphase.h"
 #include "ops/conv_scatter.h"
 #include "ops/conv_winograd.h"
 #include "ops/operation.h"
@@ -42,6 +43,8 @@ inline Tensor conv2d(Stream& stream, const Tensor& x, const Tensor& weight, cons
         return depthwiseForward(s, x.f32(), weight.f32(), end, y.f32());
       case ConvAlgorithm::narrow:
         return narrowForward(s, x.f32(), weight.f32(), end, y.f32());
+      case ConvAlgorithm::polyphase:
+        return run(polyphaseForward);
       case ConvAlgorithm::winograd2:
         return s.kernelHeight == 5 ? run(winogradForward<2, 5>) : run(winogradForward<2, 3>);
       case ConvAlgorithm::winograd4:
@@ -60,6 +63,8 @@ inline void convByInput(ConvAlgorithm algorithm, const ConvShape& s, const float
   switch (algorithm) {
     case ConvAlgorithm::depthwise:
       return depthwiseByInput(s, gradient, weight, end, dx);
+    case ConvAlgorithm::polyphase:
+      return polyphaseByInput(s, gradient, weight, end, dx);
     case ConvAlgorithm::scatter:
       return scatterByInput(s, gradient, weight, dx);
     case ConvAlgorithm::winograd2:
@@ -108,6 +113,8 @@ inline Tensor conv2dByWeight(Stream& stream, const Tensor& gradient, const Tenso
         return run(depthwiseByWeight);
       case ConvAlgorithm::narrow:
         return run(narrowByWeight);
+      case ConvAlgorithm::polyphase:
+        return run(polyphaseByWeight);
       case ConvAlgorithm::winograd2:
         return s.kernelHeight == 5 ? run(winogradByWeight<2, 5>) : run(winogradByWeight<2, 3>);
       case ConvAlgorithm::winograd4:

@@ -9,6 +9,7 @@
 #include "kernels/kernel.h"
 #include "ops/conv_depthwise.h"
 #include "ops/conv_narrow.h"
+#include "ops/conv_polyphase.h"
 #include "ops/conv_scatter.h"
 #include "ops/conv_shape.h"
 #include "ops/conv_winograd.h"
@@ -17,7 +18,7 @@
 namespace striate {
 
 enum class ConvPass : uint8_t { forward, byInput, byWeight };
-enum class ConvAlgorithm : uint8_t { direct, depthwise, narrow, scatter, winograd2, winograd4 };
+enum class ConvAlgorithm : uint8_t { direct, depthwise, narrow, polyphase, scatter, winograd2, winograd4 };
 
 struct ConvPlan {
   ConvAlgorithm algorithm;
@@ -30,6 +31,8 @@ inline const char* algorithmName(ConvAlgorithm algorithm) {
       return "depthwise";
     case ConvAlgorithm::narrow:
       return "narrow";
+    case ConvAlgorithm::polyphase:
+      return "polyphase";
     case ConvAlgorithm::scatter:
       return "scatter";
     case ConvAlgorithm::winograd2:
@@ -53,6 +56,7 @@ struct ConvCost {
     const double cycles = algorithm == ConvAlgorithm::direct      ? direct()
                           : algorithm == ConvAlgorithm::depthwise ? depthwise()
                           : algorithm == ConvAlgorithm::narrow    ? narrow()
+                          : algorithm == ConvAlgorithm::polyphase ? polyphase()
                           : algorithm == ConvAlgorithm::scatter   ? scatter()
                           : algorithm == ConvAlgorithm::winograd2 ? winograd(2)
                                                                   : winograd(4);
@@ -96,8 +100,6 @@ struct ConvCost {
   }
 
   double winograd(int64_t m) const {
-    // To begin and end a sum costs as much as some steps of it.
-    constexpr double share = 0.7, steps = 6, transformCycles = 4, weightCycles = 12;
     const bool back = pass == ConvPass::byInput;
     const int64_t height = back ? s.height : s.outHeight, width = back ? s.width : s.outWidth;
     const auto gridOf = m == 4                ? WinogradGrid::of<4, 3>
@@ -107,14 +109,33 @@ struct ConvCost {
     const int64_t side = m + s.kernelHeight - 1, spared = m - grid.edge;
     const double places =
         static_cast<double>(s.images * (grid.rows * side - spared) * (grid.columns * side - spared));
-    const double planes = static_cast<double>(side * side);
+    return minimal(places, places * (vectors(s.channels) + vectors(s.outputs)), side * side);
+  }
+
+  double polyphase() const {
+    const bool back = pass == ConvPass::byInput;
+    const int64_t height = back ? PolyphaseSide(s.height, s.moves.top).pairs : s.outHeight;
+    const int64_t width = back ? PolyphaseSide(s.width, s.moves.left).pairs : s.outWidth;
+    const WinogradGrid grid = WinogradGrid::of<Polyphase::m, 2>(s.images, height, width);
+    const int64_t spared = Polyphase::m - grid.edge;
+    const auto of = [&](int64_t side, int64_t less) {
+      return static_cast<double>(s.images * (grid.rows * side - less) * (grid.columns * side - less));
+    };
+    const double places = of(2 * Polyphase::m + 1, 2 * spared), points = of(Polyphase::n, spared);
+    return minimal(places, places * vectors(s.channels) + points * vectors(s.outputs), Polyphase::planes);
+  }
+
+  /// Winograd's: `places` products of channels and outputs, and so many vectors of values transformed.
+  double minimal(double places, double transformed, int64_t planes) const {
+    // To begin and end a sum costs as much as some steps of it.
+    constexpr double share = 0.7, steps = 6, transformCycles = 4, weightCycles = 12;
+    const bool back = pass == ConvPass::byInput;
     const int64_t in = back ? s.outputs : s.channels, out = back ? s.channels : s.outputs;
     // By weights, rows of the register tiles are channels.
     const double sums = static_cast<double>(pass == ConvPass::byWeight ? roundUp(in, 12) : in);
     const double products = places * (sums + steps) * vectors(out) / (2 * share);
-    const double transforms = places * (vectors(in) + vectors(out)) * transformCycles;
-    const double weights = planes * static_cast<double>(in) * vectors(out) * weightCycles;
-    return products + transforms + weights;
+    const double weights = static_cast<double>(planes * in) * vectors(out) * weightCycles;
+    return products + transformed * transformCycles + weights;
   }
 };
 
@@ -129,6 +150,7 @@ inline std::vector<ConvPlan> convPlans(ConvPass pass, const ConvShape& s) {
   if (depthwiseSuits(s)) add(ConvAlgorithm::depthwise);
   if (pass == ConvPass::byInput && scatterSuits(s)) add(ConvAlgorithm::scatter);
   if (pass != ConvPass::byInput && narrowSuits(s)) add(ConvAlgorithm::narrow);
+  if (polyphaseSuits(s)) add(ConvAlgorithm::polyphase);
   if (winogradSuits(s)) {
     add(ConvAlgorithm::winograd2);
     if (s.kernelHeight == 3) add(ConvAlgorithm::winograd4);

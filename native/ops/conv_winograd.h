@@ -81,8 +81,8 @@ struct WinogradCorrelation {
 
   /// Transforms tiles [from, to) of a chunk.
   void transformInput(const float* zeros, const Chunk& chunk, int64_t from, int64_t to, float* input) const {
-    const WinogradTiles tiles{height, width, channels,  grid.rows,         grid.columns,
-                              top,    left,  grid.edge, chunk.list + from, to - from};
+    const WinogradTiles tiles{height, width, channels,  grid.rows,         grid.columns, top,
+                              left,   1,     grid.edge, chunk.list + from, to - from};
     dispatch(WinogradInput<m, r>{tiles, source, zeros, input + from * panelColumns,
                                  chunk.count * panelColumns, inputPlane(chunk.count)});
   }
@@ -92,7 +92,8 @@ struct WinogradCorrelation {
   void transformWeight(int64_t block, int64_t first, int64_t depth, int64_t from, int64_t to, float* panels,
                        int64_t planeStep) const {
     const int64_t column = block * panelColumns;
-    dispatch(WinogradWeight<m, r>{weight + first * outputs + column, channels * outputs, outputs, depth,
+    dispatch(WinogradWeight<m, r>{weight + first * outputs + column, r * channels * outputs,
+                                  channels * outputs, outputs, depth,
                                   std::min(panelColumns, outputs - column), from, to, panels, planeStep});
   }
 
@@ -113,8 +114,8 @@ struct WinogradCorrelation {
   }
 
   void transformOutput(int64_t block, const Chunk& chunk, const float* products) const {
-    const WinogradTiles tiles{outHeight, outWidth, outputs,   grid.rows,  grid.columns,
-                              0,         0,        grid.edge, chunk.list, chunk.count};
+    const WinogradTiles tiles{outHeight, outWidth, outputs,   grid.rows,  grid.columns, 0,
+                              0,         1,        grid.edge, chunk.list, chunk.count};
     const int64_t column = block * panelColumns;
     const bool stream = outputs % lineFloats == 0 && streams(images * outHeight * outWidth * outputs *
                                                              static_cast<int64_t>(sizeof(float)));
@@ -222,23 +223,30 @@ void winogradForward(const ConvShape& s, const float* x, const float* weight, Pr
       .run();
 }
 
-/// The correlation of dL/dy with the weights turned by half a turn, inputs and outputs exchanged.
-template <int m, int r>
-void winogradByInput(const ConvShape& s, const float* gradient, const float* weight, const ConvEnd& end,
-                     float* dx) {
-  const int64_t matrix = s.channels * s.outputs;
-  const Block turned = takeFloats(r * r * matrix);
+/// Weights [r, r, channels, outputs] turned by half a turn, channels and outputs exchanged.
+template <int r>
+Block winogradTurned(const float* weight, int64_t channels, int64_t outputs) {
+  const int64_t matrix = channels * outputs;
+  Block turned = takeFloats(r * r * matrix);
   constexpr int64_t rowsAtOnce = 64;
-  const int64_t cuts = (s.outputs + rowsAtOnce - 1) / rowsAtOnce;
+  const int64_t cuts = (outputs + rowsAtOnce - 1) / rowsAtOnce;
   parallelFor(r * r * cuts, [&](int64_t piece) {
     const int64_t tap = piece / cuts, row = piece % cuts * rowsAtOnce;
     CopyLoops loops;
-    loops.rows = {s.outputs, 1, s.channels};
-    loops.columns = {s.channels, s.outputs, 1};
+    loops.rows = {outputs, 1, channels};
+    loops.columns = {channels, outputs, 1};
     dispatch(CopyBlocks<4>{&loops, reinterpret_cast<const std::byte*>(weight + tap * matrix),
                            reinterpret_cast<std::byte*>(turned.floats() + (r * r - 1 - tap) * matrix), 0, 1,
-                           row, std::min(s.outputs, row + rowsAtOnce), 0, s.channels});
+                           row, std::min(outputs, row + rowsAtOnce), 0, channels});
   });
+  return turned;
+}
+
+/// The correlation of dL/dy with the weights turned, inputs and outputs exchanged.
+template <int m, int r>
+void winogradByInput(const ConvShape& s, const float* gradient, const float* weight, const ConvEnd& end,
+                     float* dx) {
+  const Block turned = winogradTurned<r>(weight, s.channels, s.outputs);
   WinogradCorrelation<m, r>{gradient,
                             s.images,
                             s.outHeight,
@@ -297,7 +305,7 @@ struct WinogradWeightPass {
       dispatch(WinogradWeightGradient<m, r>{
           sums.floats() + column * s.channels + row * panelColumns, sumPlane(),
           std::min(rowsAtOnce, s.channels - row), std::min(panelColumns, s.outputs - column),
-          dw + row * s.outputs + column, s.channels * s.outputs, s.outputs});
+          dw + row * s.outputs + column, r * s.channels * s.outputs, s.channels * s.outputs, s.outputs});
     });
   }
 
@@ -325,8 +333,8 @@ struct WinogradWeightPass {
       float *inputs = scratch, *gradients = scratch + planes * inputPlane;
       forEach((count + tilesAtOnce - 1) / tilesAtOnce, [&](int64_t piece) {
         const int64_t at = piece * tilesAtOnce, some = std::min(tilesAtOnce, count - at);
-        WinogradTiles tiles{s.height,    s.width,      s.channels, grid.rows,       grid.columns,
-                            s.moves.top, s.moves.left, grid.edge,  chunk.list + at, some};
+        WinogradTiles tiles{s.height,     s.width, s.channels, grid.rows,       grid.columns, s.moves.top,
+                            s.moves.left, 1,       grid.edge,  chunk.list + at, some};
         dispatch(WinogradInput<m, r>{tiles, x, zeros, inputs + at * panelColumns, blockStep, inputPlane});
         tiles.height = s.outHeight, tiles.width = s.outWidth, tiles.channels = s.outputs;
         tiles.top = tiles.left = 0;

@@ -34,7 +34,7 @@ struct WinogradGrid {
     WinogradGrid grid{(height + m - 1) / m, (width + m - 1) / m, 0, m};
     grid.count = images * grid.rows * grid.columns;
     const int64_t low = height - (grid.rows - 1) * m, right = width - (grid.columns - 1) * m;
-    if (winogradEdges<m, r> && low == right) grid.edge = low;
+    if (winogradEdges<m> && low == right) grid.edge = low;
     return grid;
   }
 };

@@ -137,6 +137,8 @@ function passes(c: Case) {
   };
 }
 
+const tilesOf4 = new Set(['winograd4', 'polyphase']);
+
 /**
  * Compares y and both gradients with the definition, by each algorithm that can compute them. `tolerance` is that of
  * direct sums; the transforms of Winograd's with tiles of 4 × 4 may err more.
@@ -147,7 +149,7 @@ export async function expectDefinition(c: Case, tolerance = 2e-6): Promise<void>
   const gradient = noise(out.size, 4);
   const expected = definition(c, data.x, data.w, data.bias, data.residual, gradient);
   expect(out.shape).toEqual(expected.shape);
-  const within = (algorithm: string) => (algorithm === 'winograd4' ? 5 * tolerance : tolerance);
+  const within = (algorithm: string) => (tilesOf4.has(algorithm) ? 5 * tolerance : tolerance);
   for (const { algorithm, run } of forward) await expectClose(run(), expected.y, within(algorithm));
   const gated = f32(c.relu ? gradient.map((g, i) => (expected.y[i]! > 0 ? g : 0)) : gradient, out.shape);
   for (const { algorithm, run } of byInput) await expectClose(run(gated), expected.byX, within(algorithm));

@@ -12,6 +12,8 @@ const kinds: [string, [height: number, width: number, channels: number, outputs:
   ['few outputs, which share a vector', [3, 3, 4, 3], { algorithm: 'direct' }],
   ['winograd2', [3, 3, 7, 67], { algorithm: 'winograd2', padding: 1 }],
   ['winograd4', [3, 3, 6, 33], { algorithm: 'winograd4', padding: 1 }],
+  ['polyphase', [3, 3, 6, 67], { algorithm: 'polyphase', stride: 2, padding: 1 }],
+  ['polyphase with many channels', [3, 3, 147, 301], { algorithm: 'polyphase', stride: 2 }],
   ['winograd4 with many channels', [3, 3, 293, 301], { algorithm: 'winograd4' }],
 ];
 
@@ -60,6 +62,7 @@ test('weights under another shape, and for another algorithm, are another matter
     [[3, 3, 8, 8], { algorithm: 'direct' }],
     [[3, 3, 8, 8], { algorithm: 'winograd2' }],
     [[3, 3, 8, 8], { algorithm: 'winograd4' }],
+    [[3, 3, 8, 8], { algorithm: 'polyphase', stride: 2 }],
     [[1, 3, 8, 24], { algorithm: 'direct' }],
     [[3, 1, 8, 24], { algorithm: 'direct' }],
     // Taps that reach no pixel are left out.

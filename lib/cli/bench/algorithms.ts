@@ -12,6 +12,7 @@ export const algorithms = [
   'direct',
   'depthwise',
   'narrow',
+  'polyphase',
   'scatter',
   'winograd2',
   'winograd4',

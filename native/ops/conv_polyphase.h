@@ -1,0 +1,500 @@
+// The three passes of a 3 × 3 convolution with stride 2 by Winograd's minimal filtering. Runs on the compute
+// thread.
+//
+// Along each side the first and the last tap see every second value of the image and the middle tap those
+// between, so the convolution is the sum of four with stride 1, its phases: with 2 × 2, 2 × 1, 1 × 2 and 1 ×
+// 1 taps. Tiles of 4 × 4 outputs interpolate a phase of two taps at five points and one of a single tap at
+// four of the same points. That makes 81 products of channels and outputs instead of 144, and as all phases
+// have the same points, forward their products sum up in 25 planes, by input all begin with the same 25.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "ops/conv_winograd.h"
+
+namespace striate {
+
+inline bool polyphaseSuits(const ConvShape& s) {
+  const WindowMoves& m = s.moves;
+  return s.kernelHeight == 3 && s.kernelWidth == 3 && m.strideHeight == 2 && m.strideWidth == 2 &&
+         m.dilationHeight == 1 && m.dilationWidth == 1 && s.groups == 1;
+}
+
+/// Phases are numbered 2·row + column, where 0 has two taps and 1 the one between them.
+struct PolyphasePoints {
+  static constexpr int m = 4, n = 5, phases = 4, points = n * n;
+  static constexpr int planes = (2 * m + 1) * (2 * m + 1);
+
+  /// Points of a phase along a row and along a column.
+  static constexpr int across(int phase) { return n - phase % 2; }
+  static constexpr int down(int phase) { return n - phase / 2; }
+  /// The first of a phase's planes among all.
+  static constexpr int start(int phase) {
+    int planes = 0;
+    for (int i = 0; i < phase; ++i) planes += across(i) * down(i);
+    return planes;
+  }
+
+  /// One of the planes, and at which of the points it is.
+  struct Plane {
+    int phase, index, point;
+  };
+
+  static constexpr Plane plane(int phase, int row, int column) {
+    return {phase, start(phase) + row * across(phase) + column, row * n + column};
+  }
+};
+
+struct Polyphase : PolyphasePoints {
+  using Chunk = WinogradChunk<m, 2>;
+
+  /// All planes, phase by phase, which is the order of their indices.
+  static constexpr auto byPhase = [] {
+    std::array<Plane, planes> all{};
+    int at = 0;
+    for (int phase = 0; phase < phases; ++phase)
+      for (int row = 0; row < down(phase); ++row)
+        for (int column = 0; column < across(phase); ++column)
+          all[static_cast<size_t>(at++)] = plane(phase, row, column);
+    return all;
+  }();
+
+  /// All planes, point by point.
+  static constexpr auto byPoint = [] {
+    std::array<Plane, planes> all{};
+    int at = 0;
+    for (int point = 0; point < points; ++point)
+      for (int phase = 0; phase < phases; ++phase)
+        if (point / n < down(phase) && point % n < across(phase))
+          all[static_cast<size_t>(at++)] = plane(phase, point / n, point % n);
+    return all;
+  }();
+
+  /// body(rows, columns) for the taps of a phase.
+  template <class Body>
+  static void withTaps(int phase, const Body& body) {
+    constexpr WinogradSize<2> two;
+    constexpr WinogradSize<1> one;
+    if (phase < 2)
+      phase == 0 ? body(two, two) : body(two, one);
+    else
+      phase == 2 ? body(one, two) : body(one, one);
+  }
+};
+
+/// The transformed weights [3, 3, channels, outputs] of a correlation, in panels of 64 outputs and
+/// `depthAtOnce` channels.
+struct PolyphasePanels {
+  const float* weight;
+  int64_t channels, outputs;
+
+  const int64_t wide = roundUp(outputs, panelColumns);
+  /// Whether they are too many to be made before they are used.
+  const bool shares = Polyphase::planes * channels * wide > winogradWeightFloats;
+  const int64_t depthAtOnce = shares ? panelColumns : std::max<int64_t>(1, channels);
+  const int64_t cuts = (channels + depthAtOnce - 1) / depthAtOnce;
+  const int64_t blocks = wide / panelColumns;
+  const int64_t step = depthAtOnce * panelColumns + lineFloats;  ///< from one to the next
+
+  int64_t floats() const { return blocks * cuts * Polyphase::planes * step; }
+  int64_t columns(int64_t block) const { return std::min(panelColumns, outputs - block * panelColumns); }
+  int64_t depth(int64_t cut) const { return std::min(depthAtOnce, channels - cut * depthAtOnce); }
+  /// The first panel of a block of outputs and a cut of the channels, among all.
+  int64_t place(int64_t block, int64_t cut) const { return (block * cuts + cut) * Polyphase::planes * step; }
+
+  /// Those of a phase, for channels [from, to) of a cut.
+  void transform(int64_t block, int64_t cut, int phase, int64_t from, int64_t to, float* panels) const {
+    const int64_t matrix = channels * outputs;
+    const float* taps =
+        weight + (phase / 2 * 3 + phase % 2) * matrix + cut * depthAtOnce * outputs + block * panelColumns;
+    Polyphase::withTaps(phase, [&](auto rows, auto across) {
+      dispatch(WinogradWeight<Polyphase::m, rows.value, across.value>{
+          taps, 6 * matrix, 2 * matrix, outputs, depth(cut), columns(block), from, to, panels, step});
+    });
+  }
+
+  void transformAll(float* to) const {
+    constexpr int64_t some = 16;
+    const int64_t steps = (channels + some - 1) / some;
+    parallelFor(steps * blocks, [&](int64_t piece) {
+      const int64_t block = piece / steps, channel = piece % steps * some, cut = channel / depthAtOnce;
+      const int64_t from = channel - cut * depthAtOnce;
+      for (int phase = 0; phase < Polyphase::phases; ++phase)
+        transform(block, cut, phase, from, std::min(depth(cut), from + some),
+                  to + place(block, cut) + Polyphase::start(phase) * step);
+    });
+  }
+};
+
+/// Floats of zeros, for what lies beyond an image.
+inline Block polyphaseZeros(int64_t channels) {
+  Block zeros = takeFloats(channels);
+  std::memset(zeros.data(), 0, static_cast<size_t>(channels) * sizeof(float));
+  return zeros;
+}
+
+/// The planes of an image's tiles, phase by phase; tiles [from, to) of a chunk.
+inline void polyphaseInput(const ConvShape& s, const WinogradGrid& grid, const Polyphase::Chunk& chunk,
+                           const float* x, const float* zeros, int64_t from, int64_t to, float* planes) {
+  const int64_t plane = winogradPlane(chunk.count, s.channels);
+  for (int phase = 0; phase < Polyphase::phases; ++phase) {
+    const WinogradTiles tiles{s.height,
+                              s.width,
+                              s.channels,
+                              grid.rows,
+                              grid.columns,
+                              s.moves.top - phase / 2,
+                              s.moves.left - phase % 2,
+                              2,
+                              grid.edge,
+                              chunk.list + from,
+                              to - from};
+    Polyphase::withTaps(phase, [&](auto rows, auto columns) {
+      dispatch(WinogradInput<Polyphase::m, rows.value, columns.value>{
+          tiles, x, zeros, planes + Polyphase::start(phase) * plane + from * panelColumns,
+          chunk.count * panelColumns, plane});
+    });
+  }
+}
+
+/// Tiles at a time so that planes with as many floats a tile stay in the L2 cache, in equal blocks.
+inline int64_t polyphaseBlock(int64_t tiles, int64_t floats) {
+  const int64_t most = std::clamp<int64_t>(winogradPlaneFloats / floats / 12 * 12, 48, 96);
+  const int64_t pieces = roundUp((tiles + most - 1) / most, 4);
+  return (tiles + pieces - 1) / pieces;
+}
+
+constexpr int64_t polyphaseTilesAtOnce = 6;
+
+struct PolyphaseForward {
+  using Chunk = Polyphase::Chunk;
+
+  const ConvShape& s;
+  const float *x, *weight;
+  Preparations& preparations;
+  ConvEnd end;
+  float* y;
+
+  const PolyphasePanels panels{weight, s.channels, s.outputs};
+  const WinogradGrid grid = WinogradGrid::of<Polyphase::m, 2>(s.images, s.outHeight, s.outWidth);
+
+  void run() const {
+    if (s.images * s.outHeight * s.outWidth * s.outputs == 0) return;
+    const Block zeros = polyphaseZeros(s.channels);
+    panels.shares ? runSharing(zeros.floats()) : runBlocks(zeros.floats());
+  }
+
+ private:
+  int64_t inputPlane(int64_t count) const { return winogradPlane(count, s.channels); }
+  static int64_t sumPlane(int64_t count) { return winogradPlane(count, panelColumns); }
+  Preparations::Key key() const { return {Polyphase::m, 2, s.channels, s.outputs}; }
+
+  void multiply(int64_t block, const Chunk& chunk, const Polyphase::Plane& at, const float* input,
+                const float* panel, int64_t depth, float* sums, bool accumulate, WinogradAhead first,
+                WinogradAhead second) const {
+    const int64_t begin = chunk.begin(at.point);
+    dispatch(WinogradProduct<false>{input + at.index * inputPlane(chunk.count) + begin * panelColumns,
+                                    chunk.count * panelColumns,
+                                    panel,
+                                    sums + at.point * sumPlane(chunk.count) + begin * panelColumns,
+                                    chunk.end(at.point) - begin,
+                                    depth,
+                                    panels.columns(block),
+                                    accumulate,
+                                    {first, second}});
+  }
+
+  void transformOutput(int64_t block, const Chunk& chunk, const float* sums) const {
+    const WinogradTiles tiles{s.outHeight, s.outWidth, s.outputs, grid.rows,  grid.columns, 0,
+                              0,           1,          grid.edge, chunk.list, chunk.count};
+    const bool stream =
+        s.outputs % lineFloats == 0 &&
+        streams(s.images * s.outHeight * s.outWidth * s.outputs * static_cast<int64_t>(sizeof(float)));
+    dispatch(WinogradOutput<Polyphase::m, 2>{tiles, sums, sumPlane(chunk.count), block * panelColumns,
+                                             panels.columns(block), end, stream, y});
+  }
+
+  /// Each thread takes a block of tiles through all steps.
+  void runBlocks(const float* zeros) const {
+    Block own;
+    const float* weights = Preparations::keptOrMade(
+        &preparations, key(), panels.floats(), [this](float* to) { panels.transformAll(to); }, own);
+    const int64_t atOnce =
+        polyphaseBlock(grid.count, Polyphase::planes * s.channels + Polyphase::points * panelColumns);
+    const int64_t inputs = Polyphase::planes * inputPlane(atOnce);
+    parallelWithScratch(
+        (grid.count + atOnce - 1) / atOnce, inputs + Polyphase::points * sumPlane(atOnce),
+        [&](int64_t piece, float* scratch) {
+          const Chunk chunk(grid, piece * atOnce, std::min(atOnce, grid.count - piece * atOnce));
+          polyphaseInput(s, grid, chunk, x, zeros, 0, chunk.count, scratch);
+          for (int64_t block = 0; block < panels.blocks; ++block) {
+            const auto& order = Polyphase::byPoint;
+            for (size_t i = 0; i < order.size(); ++i) {
+              const bool last = i + 1 == order.size();
+              const Polyphase::Plane &at = order[i], &next = order[last ? 0 : i + 1];
+              const float* panel = weights + panels.place(block, 0);
+              const float* then = last ? weights + panels.place((block + 1) % panels.blocks, 0) : panel;
+              const int64_t plane = inputPlane(chunk.count);
+              multiply(block, chunk, at, scratch, panel + at.index * panels.step, s.channels,
+                       scratch + inputs, at.phase > 0,
+                       {then + next.index * panels.step, panels.step / lineFloats},
+                       {scratch + next.index * plane, 0});
+            }
+            transformOutput(block, chunk, scratch + inputs);
+          }
+        });
+  }
+
+  /// By a phase of 64 channels at a time, whose transformed weights stay in the L2 cache beside the sums.
+  void runSharing(const float* zeros) const {
+    const int64_t most = winogradChunkOf(grid.count);
+    const Block input = takeFloats(Polyphase::planes * inputPlane(most));
+    const auto make = [this](float* to) { panels.transformAll(to); };
+    const float* kept = preparations.kept(key(), panels.floats(), make);
+    const int64_t made = kept ? 0 : Polyphase::points * panels.step;
+    for (int64_t first = 0; first < grid.count; first += most) {
+      const Chunk chunk(grid, first, std::min(most, grid.count - first));
+      parallelRanges(chunk.count, polyphaseTilesAtOnce, [&](int64_t from, int64_t to) {
+        polyphaseInput(s, grid, chunk, x, zeros, from, to, input.floats());
+      });
+      const int64_t plane = inputPlane(chunk.count);
+      parallelWithScratch(
+          panels.blocks, made + Polyphase::points * sumPlane(chunk.count),
+          [&](int64_t block, float* scratch) {
+            float* sums = scratch + made;
+            for (int64_t cut = 0; cut < panels.cuts; ++cut) {
+              const float* tiles = input.floats() + cut * panels.depthAtOnce * chunk.count;
+              int phase = -1;
+              for (const Polyphase::Plane& at : Polyphase::byPhase) {
+                if (!kept && at.phase != phase)
+                  panels.transform(block, cut, phase = at.phase, 0, panels.depth(cut), scratch);
+                const float* panel = kept ? kept + panels.place(block, cut) + at.index * panels.step
+                                          : scratch + (at.index - Polyphase::start(phase)) * panels.step;
+                multiply(block, chunk, at, tiles, panel, panels.depth(cut), sums, cut > 0 || at.phase > 0,
+                         {panel + panels.step, kept ? panels.step / lineFloats : 0},
+                         {tiles + (at.index + 1) % Polyphase::planes * plane,
+                          chunk.count * panelColumns / lineFloats});
+              }
+            }
+            transformOutput(block, chunk, sums);
+          });
+    }
+  }
+};
+
+inline void polyphaseForward(const ConvShape& s, const float* x, const float* weight,
+                             Preparations& preparations, const ConvEnd& end, float* y) {
+  PolyphaseForward{s, x, weight, preparations, end, y}.run();
+}
+
+/// Along one side of an image: its pixels in pairs, of which the second has two taps, from `lead` before the
+/// image on; and where dL/dy begins for the first pair.
+struct PolyphaseSide {
+  int64_t lead, pairs, from;
+
+  PolyphaseSide(int64_t extent, int64_t padding)
+      : lead((padding + 1) % 2), pairs((extent + lead + 1) / 2), from((padding - lead - 1) / 2) {}
+};
+
+/// dL/dx from dL/dy: each phase of the image is a correlation of dL/dy with the taps turned by half a turn.
+struct PolyphaseByInput {
+  using Chunk = Polyphase::Chunk;
+
+  const ConvShape& s;
+  const float *gradient, *turned;
+  ConvEnd end;
+  float* dx;
+
+  const PolyphasePanels panels{turned, s.outputs, s.channels};
+  const PolyphaseSide high{s.height, s.moves.top}, wide{s.width, s.moves.left};
+  const WinogradGrid grid = WinogradGrid::of<Polyphase::m, 2>(s.images, high.pairs, wide.pairs);
+
+  void run() const {
+    if (s.images * s.height * s.width * s.channels == 0) return;
+    const Block zeros = polyphaseZeros(s.outputs);
+    panels.shares ? runSharing(zeros.floats()) : runBlocks(zeros.floats());
+  }
+
+ private:
+  int64_t inputPlane(int64_t count) const { return winogradPlane(count, s.outputs); }
+  static int64_t sumPlane(int64_t count) { return winogradPlane(count, panelColumns); }
+
+  void transformInput(const Chunk& chunk, const float* zeros, int64_t from, int64_t to, float* planes) const {
+    const WinogradTiles tiles{s.outHeight, s.outWidth, s.outputs, grid.rows,         grid.columns, -high.from,
+                              -wide.from,  1,          grid.edge, chunk.list + from, to - from};
+    dispatch(WinogradInput<Polyphase::m, 2>{tiles, gradient, zeros, planes + from * panelColumns,
+                                            chunk.count * panelColumns, inputPlane(chunk.count)});
+  }
+
+  /// The products of a phase for a cut of the outputs; `panel` is the first of them.
+  void multiply(int64_t block, int64_t cut, int phase, const Chunk& chunk, const float* input,
+                const float* panel, float* sums) const {
+    const int64_t plane = inputPlane(chunk.count);
+    const float* tiles = input + cut * panels.depthAtOnce * chunk.count;
+    const auto& order = Polyphase::byPhase;
+    const int first = Polyphase::start(phase), last = Polyphase::start(phase + 1) - 1;
+    for (int i = first; i <= last; ++i, panel += panels.step) {
+      const int point = order[static_cast<size_t>(i)].point;
+      const int next = order[static_cast<size_t>(i < last ? i + 1 : first)].point;
+      const int64_t begin = chunk.begin(point);
+      dispatch(WinogradProduct<false>{
+          tiles + point * plane + begin * panelColumns,
+          chunk.count * panelColumns,
+          panel,
+          sums + (i - first) * sumPlane(chunk.count) + begin * panelColumns,
+          chunk.end(point) - begin,
+          panels.depth(cut),
+          panels.columns(block),
+          cut > 0,
+          {{panel + panels.step, panels.step / lineFloats},
+           {tiles + next * plane, panels.shares ? panels.depthAtOnce * chunk.count / lineFloats : 0}}});
+    }
+  }
+
+  void transformOutput(int64_t block, int phase, const Chunk& chunk, const float* sums) const {
+    const WinogradTiles tiles{s.height,
+                              s.width,
+                              s.channels,
+                              grid.rows,
+                              grid.columns,
+                              high.lead - 1 + phase / 2,
+                              wide.lead - 1 + phase % 2,
+                              2,
+                              grid.edge,
+                              chunk.list,
+                              chunk.count};
+    const bool stream = s.channels % lineFloats == 0 && streams(s.images * s.height * s.width * s.channels *
+                                                                static_cast<int64_t>(sizeof(float)));
+    Polyphase::withTaps(phase, [&](auto rows, auto columns) {
+      dispatch(WinogradOutput<Polyphase::m, rows.value, columns.value>{
+          tiles, sums, sumPlane(chunk.count), block * panelColumns, panels.columns(block), end, stream, dx});
+    });
+  }
+
+  void runBlocks(const float* zeros) const {
+    const Block weights = takeFloats(panels.floats());
+    panels.transformAll(weights.floats());
+    const int64_t atOnce = polyphaseBlock(grid.count, Polyphase::points * (s.outputs + panelColumns));
+    const int64_t inputs = Polyphase::points * inputPlane(atOnce);
+    parallelWithScratch(
+        (grid.count + atOnce - 1) / atOnce, inputs + Polyphase::points * sumPlane(atOnce),
+        [&](int64_t piece, float* scratch) {
+          const Chunk chunk(grid, piece * atOnce, std::min(atOnce, grid.count - piece * atOnce));
+          transformInput(chunk, zeros, 0, chunk.count, scratch);
+          for (int64_t block = 0; block < panels.blocks; ++block)
+            for (int phase = 0; phase < Polyphase::phases; ++phase) {
+              multiply(block, 0, phase, chunk, scratch,
+                       weights.floats() + panels.place(block, 0) + Polyphase::start(phase) * panels.step,
+                       scratch + inputs);
+              transformOutput(block, phase, chunk, scratch + inputs);
+            }
+        });
+  }
+
+  /// Each thread takes a phase of 64 channels and transforms its weights as it goes.
+  void runSharing(const float* zeros) const {
+    const int64_t most = winogradChunkOf(grid.count);
+    const Block input = takeFloats(Polyphase::points * inputPlane(most));
+    const int64_t made = Polyphase::points * panels.step;
+    for (int64_t first = 0; first < grid.count; first += most) {
+      const Chunk chunk(grid, first, std::min(most, grid.count - first));
+      parallelRanges(chunk.count, polyphaseTilesAtOnce, [&](int64_t from, int64_t to) {
+        transformInput(chunk, zeros, from, to, input.floats());
+      });
+      parallelWithScratch(panels.blocks * Polyphase::phases, made + Polyphase::points * sumPlane(chunk.count),
+                          [&](int64_t piece, float* scratch) {
+                            const int64_t block = piece / Polyphase::phases;
+                            const int phase = static_cast<int>(piece % Polyphase::phases);
+                            for (int64_t cut = 0; cut < panels.cuts; ++cut) {
+                              panels.transform(block, cut, phase, 0, panels.depth(cut), scratch);
+                              multiply(block, cut, phase, chunk, input.floats(), scratch, scratch + made);
+                            }
+                            transformOutput(block, phase, chunk, scratch + made);
+                          });
+    }
+  }
+};
+
+inline void polyphaseByInput(const ConvShape& s, const float* gradient, const float* weight,
+                             const ConvEnd& end, float* dx) {
+  const Block turned = winogradTurned<3>(weight, s.channels, s.outputs);
+  PolyphaseByInput{s, gradient, turned.floats(), end, dx}.run();
+}
+
+/// dL/dweight: the products of a plane sum over the tiles, and the planes are transformed back once.
+struct PolyphaseByWeight {
+  using Chunk = Polyphase::Chunk;
+
+  const ConvShape& s;
+  const float *gradient, *x;
+  float* dw;
+  const WinogradGrid grid = WinogradGrid::of<Polyphase::m, 2>(s.images, s.outHeight, s.outWidth);
+  const int64_t wide = roundUp(s.outputs, panelColumns);
+  const int64_t sumPlane = s.channels * wide + lineFloats;  ///< in blocks of 64 outputs
+
+  void run() const {
+    const int64_t widest = std::max(s.channels, s.outputs);
+    const Block zeros = polyphaseZeros(widest), sums = takeFloats(Polyphase::planes * sumPlane);
+    const int64_t most = winogradChunkOf(grid.count);
+    const Block scratch = takeFloats(Polyphase::planes * winogradPlane(most, s.channels) +
+                                     Polyphase::points * winogradPlane(most, s.outputs));
+    for (int64_t first = 0; first < grid.count; first += most)
+      accumulate(Chunk(grid, first, std::min(most, grid.count - first)), first > 0, zeros.floats(),
+                 scratch.floats(), sums.floats());
+    constexpr int64_t rowsAtOnce = 16;
+    const int64_t cuts = (s.channels + rowsAtOnce - 1) / rowsAtOnce, matrix = s.channels * s.outputs;
+    parallelFor(wide / panelColumns * cuts, [&](int64_t piece) {
+      const int64_t column = piece / cuts * panelColumns, row = piece % cuts * rowsAtOnce;
+      for (int phase = 0; phase < Polyphase::phases; ++phase)
+        Polyphase::withTaps(phase, [&](auto rows, auto columns) {
+          dispatch(WinogradWeightGradient<Polyphase::m, rows.value, columns.value>{
+              sums.floats() + Polyphase::start(phase) * sumPlane + column * s.channels + row * panelColumns,
+              sumPlane, std::min(rowsAtOnce, s.channels - row), std::min(panelColumns, s.outputs - column),
+              dw + (phase / 2 * 3 + phase % 2) * matrix + row * s.outputs + column, 6 * matrix, 2 * matrix,
+              s.outputs});
+        });
+    });
+  }
+
+ private:
+  void accumulate(const Chunk& chunk, bool more, const float* zeros, float* scratch, float* sums) const {
+    const int64_t count = chunk.count, blockStep = count * panelColumns;
+    const int64_t inputPlane = winogradPlane(count, s.channels);
+    const int64_t gradientPlane = winogradPlane(count, s.outputs);
+    float *inputs = scratch, *gradients = scratch + Polyphase::planes * inputPlane;
+    parallelRanges(count, polyphaseTilesAtOnce, [&](int64_t from, int64_t to) {
+      polyphaseInput(s, grid, chunk, x, zeros, from, to, inputs);
+      const WinogradTiles tiles{s.outHeight, s.outWidth, s.outputs, grid.rows,         grid.columns, 0,
+                                0,           1,          grid.edge, chunk.list + from, to - from};
+      dispatch(WinogradGradient<Polyphase::m, 2>{tiles, gradient, zeros, gradients + from * panelColumns,
+                                                 blockStep, gradientPlane});
+    });
+    const int64_t cuts = (s.channels + panelColumns - 1) / panelColumns;
+    parallelFor(Polyphase::planes * cuts, [&](int64_t piece) {
+      const Polyphase::Plane& at = Polyphase::byPhase[static_cast<size_t>(piece / cuts)];
+      const int64_t row = piece % cuts * panelColumns, begin = chunk.begin(at.point) * panelColumns;
+      for (int64_t column = 0; column < s.outputs; column += panelColumns) {
+        float* c = sums + at.index * sumPlane + column * s.channels + row * panelColumns;
+        const float* b = gradients + at.point * gradientPlane + column * count + begin;
+        dispatch(WinogradProduct<true>{
+            inputs + at.index * inputPlane + row * count + begin,
+            0,
+            b,
+            c,
+            std::min(panelColumns, s.channels - row),
+            chunk.end(at.point) - chunk.begin(at.point),
+            std::min(panelColumns, s.outputs - column),
+            more,
+            {{c + s.channels * panelColumns, 4 * panelColumns}, {b + blockStep, blockStep / lineFloats}}});
+      }
+    });
+  }
+};
+
+inline void polyphaseByWeight(const ConvShape& s, const float* gradient, const float* x, float* dw) {
+  PolyphaseByWeight{s, gradient, x, dw}.run();
+}
+
+}  // namespace striate
