@@ -15,7 +15,7 @@ export interface GridOptions {
 
 /**
  * Images [N, H, W, C] of any values as one picture, N side by side: in colour with 3 channels, otherwise each channel in
- * grey by itself. What is not finite is black.
+ * grey by itself. What is not finite is black, and what is the same all over.
  *
  * @throws RangeError for a tensor of another rank or without elements, and options out of range
  */
@@ -74,9 +74,8 @@ function extremes(values: Float32Array): readonly [number, number] {
   return [least, most];
 }
 
-/** From 0 to 255; half of it where all is the same. */
+/** From 0 to 255; 0 where all is the same. */
 function shade(value: number, black: number, white: number): number {
-  if (!Number.isFinite(value)) return 0;
-  if (!(white > black)) return 128;
+  if (!Number.isFinite(value) || !(white > black)) return 0;
   return Math.round(255 * Math.min(1, Math.max(0, (value - black) / (white - black))));
 }

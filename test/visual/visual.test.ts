@@ -26,8 +26,8 @@ describe('grid', () => {
     expect([...grey.data]).toEqual([0, 170, 85, 255]);
   });
 
-  test('a range of one value is grey, what is not finite is black, the rest is cut off', async () => {
-    expect([...(await visual.grid(tensor([7, 7], [1, 1, 2, 1]))).data]).toEqual([128, 128]);
+  test('what is the same all over or not finite is black, what is out of range is cut off', async () => {
+    expect([...(await visual.grid(tensor([7, 7], [1, 1, 2, 1]))).data]).toEqual([0, 0]);
     const x = tensor([NaN, -1, 0.5, 9], [1, 1, 4, 1]);
     expect([...(await visual.grid(x, { range: [0, 1] })).data]).toEqual([0, 0, 128, 255]);
   });
