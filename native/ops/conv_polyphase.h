@@ -1,5 +1,5 @@
-// The three passes of a 3 × 3 convolution with stride 2 by Winograd's minimal filtering. Runs on the compute
-// thread.
+// The three passes of a 3 × 3 convolution with stride 2 by Winograd's minimal filtering. Runs on the
+// compute thread.
 //
 // Along each side the first and the last tap see every second value of the image and the middle tap those
 // between, so the convolution is the sum of four with stride 1, its phases: with 2 × 2, 2 × 1, 1 × 2 and 1 ×
@@ -84,10 +84,9 @@ struct Polyphase : PolyphasePoints {
   }
 };
 
-/// The transformed weights [3, 3, channels, outputs] of a correlation, in panels of 64 outputs and
-/// `depthAtOnce` channels.
+/// The transformed weights of a correlation, in panels of 64 outputs and `depthAtOnce` channels.
 struct PolyphasePanels {
-  const float* weight;
+  WinogradTaps weight;
   int64_t channels, outputs;
 
   const int64_t wide = roundUp(outputs, panelColumns);
@@ -106,12 +105,12 @@ struct PolyphasePanels {
 
   /// Those of a phase, for channels [from, to) of a cut.
   void transform(int64_t block, int64_t cut, int phase, int64_t from, int64_t to, float* panels) const {
-    const int64_t matrix = channels * outputs;
-    const float* taps =
-        weight + (phase / 2 * 3 + phase % 2) * matrix + cut * depthAtOnce * outputs + block * panelColumns;
+    WinogradTaps taps = winogradTapsFrom(weight, cut * depthAtOnce, block * panelColumns);
+    taps.from += phase / 2 * taps.tapRow + phase % 2 * taps.tapColumn;
+    taps.tapRow *= 2, taps.tapColumn *= 2;
     Polyphase::withTaps(phase, [&](auto rows, auto across) {
-      dispatch(WinogradWeight<Polyphase::m, rows.value, across.value>{
-          taps, 6 * matrix, 2 * matrix, outputs, depth(cut), columns(block), from, to, panels, step});
+      dispatch(WinogradWeight<Polyphase::m, rows.value, across.value>{taps, depth(cut), columns(block), from,
+                                                                      to, panels, step});
     });
   }
 
@@ -177,7 +176,7 @@ struct PolyphaseForward {
   ConvEnd end;
   float* y;
 
-  const PolyphasePanels panels{weight, s.channels, s.outputs};
+  const PolyphasePanels panels{winogradTaps(weight, 3, s.channels, s.outputs), s.channels, s.outputs};
   const WinogradGrid grid = WinogradGrid::of<Polyphase::m, 2>(s.images, s.outHeight, s.outWidth);
 
   void run() const {
@@ -303,11 +302,11 @@ struct PolyphaseByInput {
   using Chunk = Polyphase::Chunk;
 
   const ConvShape& s;
-  const float *gradient, *turned;
+  const float *gradient, *weight;
   ConvEnd end;
   float* dx;
 
-  const PolyphasePanels panels{turned, s.outputs, s.channels};
+  const PolyphasePanels panels{winogradTapsTurned(weight, 3, s.channels, s.outputs), s.outputs, s.channels};
   const PolyphaseSide high{s.height, s.moves.top}, wide{s.width, s.moves.left};
   const WinogradGrid grid = WinogradGrid::of<Polyphase::m, 2>(s.images, high.pairs, wide.pairs);
 
@@ -419,8 +418,7 @@ struct PolyphaseByInput {
 
 inline void polyphaseByInput(const ConvShape& s, const float* gradient, const float* weight,
                              const ConvEnd& end, float* dx) {
-  const Block turned = winogradTurned<3>(weight, s.channels, s.outputs);
-  PolyphaseByInput{s, gradient, turned.floats(), end, dx}.run();
+  PolyphaseByInput{s, gradient, weight, end, dx}.run();
 }
 
 /// dL/dweight: the products of a plane sum over the tiles, and the planes are transformed back once.
@@ -431,64 +429,114 @@ struct PolyphaseByWeight {
   const float *gradient, *x;
   float* dw;
   const WinogradGrid grid = WinogradGrid::of<Polyphase::m, 2>(s.images, s.outHeight, s.outWidth);
-  const int64_t wide = roundUp(s.outputs, panelColumns);
-  const int64_t sumPlane = s.channels * wide + lineFloats;  ///< in blocks of 64 outputs
+  const int64_t blocks = (s.outputs + panelColumns - 1) / panelColumns;
+  const int64_t cuts = (s.channels + panelColumns - 1) / panelColumns;
 
   void run() const {
-    const int64_t widest = std::max(s.channels, s.outputs);
-    const Block zeros = polyphaseZeros(widest), sums = takeFloats(Polyphase::planes * sumPlane);
+    const Block zeros = polyphaseZeros(std::max(s.channels, s.outputs));
     const int64_t most = winogradChunkOf(grid.count);
-    const Block scratch = takeFloats(Polyphase::planes * winogradPlane(most, s.channels) +
-                                     Polyphase::points * winogradPlane(most, s.outputs));
-    for (int64_t first = 0; first < grid.count; first += most)
-      accumulate(Chunk(grid, first, std::min(most, grid.count - first)), first > 0, zeros.floats(),
-                 scratch.floats(), sums.floats());
-    constexpr int64_t rowsAtOnce = 16;
-    const int64_t cuts = (s.channels + rowsAtOnce - 1) / rowsAtOnce, matrix = s.channels * s.outputs;
-    parallelFor(wide / panelColumns * cuts, [&](int64_t piece) {
-      const int64_t column = piece / cuts * panelColumns, row = piece % cuts * rowsAtOnce;
-      for (int phase = 0; phase < Polyphase::phases; ++phase)
-        Polyphase::withTaps(phase, [&](auto rows, auto columns) {
-          dispatch(WinogradWeightGradient<Polyphase::m, rows.value, columns.value>{
-              sums.floats() + Polyphase::start(phase) * sumPlane + column * s.channels + row * panelColumns,
-              sumPlane, std::min(rowsAtOnce, s.channels - row), std::min(panelColumns, s.outputs - column),
-              dw + (phase / 2 * 3 + phase % 2) * matrix + row * s.outputs + column, 6 * matrix, 2 * matrix,
-              s.outputs});
-        });
-    });
+    const Block tiles = takeFloats(Polyphase::planes * winogradPlane(most, s.channels) +
+                                   Polyphase::points * winogradPlane(most, s.outputs));
+    winogradSumsInBlocks(s, Polyphase::points, grid.count) ? runBlocks(zeros.floats(), tiles.floats())
+                                                           : runPlanes(most, zeros.floats(), tiles.floats());
   }
 
  private:
-  void accumulate(const Chunk& chunk, bool more, const float* zeros, float* scratch, float* sums) const {
-    const int64_t count = chunk.count, blockStep = count * panelColumns;
-    const int64_t inputPlane = winogradPlane(count, s.channels);
-    const int64_t gradientPlane = winogradPlane(count, s.outputs);
-    float *inputs = scratch, *gradients = scratch + Polyphase::planes * inputPlane;
+  /// By blocks of 64 channels and outputs, whose sums never leave the cache.
+  void runBlocks(const float* zeros, float* tiles) const {
+    const Chunk chunk(grid, 0, grid.count);
+    transformTiles(chunk, zeros, tiles);
+    constexpr int64_t plane = panelColumns * panelColumns + lineFloats;
+    parallelWithScratch(cuts * blocks, Polyphase::points * plane, [&](int64_t piece, float* sums) {
+      const int64_t row = piece / blocks * panelColumns, column = piece % blocks * panelColumns;
+      const auto& order = Polyphase::byPhase;
+      for (int phase = 0; phase < Polyphase::phases; ++phase) {
+        const int first = Polyphase::start(phase), end = Polyphase::start(phase + 1);
+        for (int i = first; i < end; ++i) {
+          const Polyphase::Plane &at = order[static_cast<size_t>(i)],
+                                 &next = order[static_cast<size_t>((i + 1) % Polyphase::planes)];
+          const int64_t lines = chunk.count * panelColumns / lineFloats;
+          multiply(chunk, at, row, column, tiles, sums + (i - first) * plane, false,
+                   {inputs(chunk, tiles, next, row), lines}, {gradients(chunk, tiles, next, column), lines});
+        }
+        transformSums(phase, sums, plane, row, panelColumns, column);
+      }
+    });
+  }
+
+  /// Plane by plane, `most` tiles at a time; sums lie in blocks of 64 outputs.
+  void runPlanes(int64_t most, const float* zeros, float* tiles) const {
+    const int64_t sumPlane = s.channels * blocks * panelColumns + lineFloats;
+    const Block sums = takeFloats(Polyphase::planes * sumPlane);
+    for (int64_t first = 0; first < grid.count; first += most) {
+      const Chunk chunk(grid, first, std::min(most, grid.count - first));
+      transformTiles(chunk, zeros, tiles);
+      parallelFor(Polyphase::planes * cuts, [&](int64_t piece) {
+        const Polyphase::Plane& at = Polyphase::byPhase[static_cast<size_t>(piece / cuts)];
+        const int64_t row = piece % cuts * panelColumns;
+        for (int64_t column = 0; column < s.outputs; column += panelColumns) {
+          float* c = sums.floats() + at.index * sumPlane + column * s.channels + row * panelColumns;
+          multiply(
+              chunk, at, row, column, tiles, c, first > 0, {c + s.channels * panelColumns, 4 * panelColumns},
+              {gradients(chunk, tiles, at, column + panelColumns), chunk.count * panelColumns / lineFloats});
+        }
+      });
+    }
+    constexpr int64_t rowsAtOnce = 16;
+    const int64_t rows = (s.channels + rowsAtOnce - 1) / rowsAtOnce;
+    parallelFor(blocks * rows, [&](int64_t piece) {
+      const int64_t column = piece / rows * panelColumns, row = piece % rows * rowsAtOnce;
+      const float* from = sums.floats() + column * s.channels + row * panelColumns;
+      for (int phase = 0; phase < Polyphase::phases; ++phase)
+        transformSums(phase, from + Polyphase::start(phase) * sumPlane, sumPlane, row, rowsAtOnce, column);
+    });
+  }
+
+  const float* inputs(const Chunk& chunk, const float* tiles, const Polyphase::Plane& at, int64_t row) const {
+    return tiles + at.index * winogradPlane(chunk.count, s.channels) + row * chunk.count;
+  }
+  const float* gradients(const Chunk& chunk, const float* tiles, const Polyphase::Plane& at,
+                         int64_t column) const {
+    return tiles + Polyphase::planes * winogradPlane(chunk.count, s.channels) +
+           at.point * winogradPlane(chunk.count, s.outputs) + column * chunk.count;
+  }
+
+  /// The planes of a chunk's inputs, then those of its gradients.
+  void transformTiles(const Chunk& chunk, const float* zeros, float* planes) const {
+    const int64_t count = chunk.count;
     parallelRanges(count, polyphaseTilesAtOnce, [&](int64_t from, int64_t to) {
-      polyphaseInput(s, grid, chunk, x, zeros, from, to, inputs);
+      polyphaseInput(s, grid, chunk, x, zeros, from, to, planes);
       const WinogradTiles tiles{s.outHeight, s.outWidth, s.outputs, grid.rows,         grid.columns, 0,
                                 0,           1,          grid.edge, chunk.list + from, to - from};
-      dispatch(WinogradGradient<Polyphase::m, 2>{tiles, gradient, zeros, gradients + from * panelColumns,
-                                                 blockStep, gradientPlane});
+      float* gradients = planes + Polyphase::planes * winogradPlane(count, s.channels) + from * panelColumns;
+      dispatch(WinogradGradient<Polyphase::m, 2>{tiles, gradient, zeros, gradients, count * panelColumns,
+                                                 winogradPlane(count, s.outputs)});
     });
-    const int64_t cuts = (s.channels + panelColumns - 1) / panelColumns;
-    parallelFor(Polyphase::planes * cuts, [&](int64_t piece) {
-      const Polyphase::Plane& at = Polyphase::byPhase[static_cast<size_t>(piece / cuts)];
-      const int64_t row = piece % cuts * panelColumns, begin = chunk.begin(at.point) * panelColumns;
-      for (int64_t column = 0; column < s.outputs; column += panelColumns) {
-        float* c = sums + at.index * sumPlane + column * s.channels + row * panelColumns;
-        const float* b = gradients + at.point * gradientPlane + column * count + begin;
-        dispatch(WinogradProduct<true>{
-            inputs + at.index * inputPlane + row * count + begin,
-            0,
-            b,
-            c,
-            std::min(panelColumns, s.channels - row),
-            chunk.end(at.point) - chunk.begin(at.point),
-            std::min(panelColumns, s.outputs - column),
-            more,
-            {{c + s.channels * panelColumns, 4 * panelColumns}, {b + blockStep, blockStep / lineFloats}}});
-      }
+  }
+
+  /// c (+)= the products of a plane for 64 channels and outputs.
+  void multiply(const Chunk& chunk, const Polyphase::Plane& at, int64_t row, int64_t column,
+                const float* tiles, float* c, bool more, WinogradAhead first, WinogradAhead second) const {
+    const int64_t begin = chunk.begin(at.point);
+    dispatch(WinogradProduct<true>{inputs(chunk, tiles, at, row) + begin * panelColumns,
+                                   0,
+                                   gradients(chunk, tiles, at, column) + begin * panelColumns,
+                                   c,
+                                   std::min(panelColumns, s.channels - row),
+                                   chunk.end(at.point) - begin,
+                                   std::min(panelColumns, s.outputs - column),
+                                   more,
+                                   {first, second}});
+  }
+
+  void transformSums(int phase, const float* sums, int64_t planeStep, int64_t row, int64_t rows,
+                     int64_t column) const {
+    const int64_t matrix = s.channels * s.outputs;
+    Polyphase::withTaps(phase, [&](auto high, auto wide) {
+      dispatch(WinogradWeightGradient<Polyphase::m, high.value, wide.value>{
+          sums, planeStep, std::min(rows, s.channels - row), std::min(panelColumns, s.outputs - column),
+          dw + (phase / 2 * 3 + phase % 2) * matrix + row * s.outputs + column, 6 * matrix, 2 * matrix,
+          s.outputs});
     });
   }
 };

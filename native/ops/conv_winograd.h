@@ -1,6 +1,6 @@
-// The three passes of a 3 × 3 or 5 × 5 convolution with stride 1 by Winograd's minimal filtering. Runs on the
-// compute thread. Transformed tiles must stay in a cache between the transforms and the products, which takes
-// two orders of work:
+// The three passes of a 3 × 3 or 5 × 5 convolution with stride 1 by Winograd's minimal filtering. Runs on
+// the compute thread. Transformed tiles must stay in a cache between the transforms and the products, which
+// takes two orders of work:
 // - few channels: each thread takes a block of tiles through all steps, its planes in the L2 cache, while the
 //   transformed weights stream by;
 // - many channels: their transformed weights would not fit even the L3 cache, so all threads transform a
@@ -12,7 +12,6 @@
 #include <cstring>
 #include <vector>
 
-#include "kernels/copy.h"
 #include "kernels/matmul_tile.h"
 #include "kernels/stream.h"
 #include "kernels/winograd.h"
@@ -42,9 +41,27 @@ int64_t winogradBlock(int64_t floats) {
   return std::clamp<int64_t>(winogradPlaneFloats / (winogradPlanes<m, r> * floats) / 12 * 12, 48, 96);
 }
 
-/// Correlates images [images, height, width, channels] with weight(tap, c, k) = weight[tap·tapStep +
-/// c·outputs
-/// + k] into [images, outHeight, outWidth, outputs].
+/// Weights [kernel, kernel, channels, outputs] as a correlation takes them.
+inline WinogradTaps winogradTaps(const float* weight, int64_t kernel, int64_t channels, int64_t outputs) {
+  const int64_t matrix = channels * outputs;
+  return {weight, kernel * matrix, matrix, outputs, 1};
+}
+
+/// The same turned by half a turn, channels and outputs exchanged.
+inline WinogradTaps winogradTapsTurned(const float* weight, int64_t kernel, int64_t channels,
+                                       int64_t outputs) {
+  const int64_t matrix = channels * outputs;
+  return {weight + (kernel * kernel - 1) * matrix, -kernel * matrix, -matrix, 1, outputs};
+}
+
+/// Part of them, from a channel and an output of the correlation on.
+inline WinogradTaps winogradTapsFrom(WinogradTaps taps, int64_t depth, int64_t column) {
+  taps.from += depth * taps.depthStep + column * taps.columnStep;
+  return taps;
+}
+
+/// Correlates images [images, height, width, channels] with the weights into [images, outHeight, outWidth,
+/// outputs].
 template <int m, int r>
 struct WinogradCorrelation {
   static constexpr int n = m + r - 1, planes = n * n;
@@ -52,7 +69,7 @@ struct WinogradCorrelation {
   const float* source;
   int64_t images, height, width, channels, top, left;
   int64_t outHeight, outWidth, outputs;
-  const float* weight;
+  WinogradTaps weight;
   Preparations* preparations;  ///< of the weights as a forward pass takes them, or null
   ConvEnd end;
   float* out;
@@ -92,8 +109,7 @@ struct WinogradCorrelation {
   void transformWeight(int64_t block, int64_t first, int64_t depth, int64_t from, int64_t to, float* panels,
                        int64_t planeStep) const {
     const int64_t column = block * panelColumns;
-    dispatch(WinogradWeight<m, r>{weight + first * outputs + column, r * channels * outputs,
-                                  channels * outputs, outputs, depth,
+    dispatch(WinogradWeight<m, r>{winogradTapsFrom(weight, first, column), depth,
                                   std::min(panelColumns, outputs - column), from, to, panels, planeStep});
   }
 
@@ -217,36 +233,27 @@ struct WinogradCorrelation {
 template <int m, int r>
 void winogradForward(const ConvShape& s, const float* x, const float* weight, Preparations& preparations,
                      const ConvEnd& end, float* y) {
-  WinogradCorrelation<m, r>{x,           s.images,      s.height,    s.width,    s.channels,
-                            s.moves.top, s.moves.left,  s.outHeight, s.outWidth, s.outputs,
-                            weight,      &preparations, end,         y}
+  WinogradCorrelation<m, r>{x,
+                            s.images,
+                            s.height,
+                            s.width,
+                            s.channels,
+                            s.moves.top,
+                            s.moves.left,
+                            s.outHeight,
+                            s.outWidth,
+                            s.outputs,
+                            winogradTaps(weight, r, s.channels, s.outputs),
+                            &preparations,
+                            end,
+                            y}
       .run();
-}
-
-/// Weights [r, r, channels, outputs] turned by half a turn, channels and outputs exchanged.
-template <int r>
-Block winogradTurned(const float* weight, int64_t channels, int64_t outputs) {
-  const int64_t matrix = channels * outputs;
-  Block turned = takeFloats(r * r * matrix);
-  constexpr int64_t rowsAtOnce = 64;
-  const int64_t cuts = (outputs + rowsAtOnce - 1) / rowsAtOnce;
-  parallelFor(r * r * cuts, [&](int64_t piece) {
-    const int64_t tap = piece / cuts, row = piece % cuts * rowsAtOnce;
-    CopyLoops loops;
-    loops.rows = {outputs, 1, channels};
-    loops.columns = {channels, outputs, 1};
-    dispatch(CopyBlocks<4>{&loops, reinterpret_cast<const std::byte*>(weight + tap * matrix),
-                           reinterpret_cast<std::byte*>(turned.floats() + (r * r - 1 - tap) * matrix), 0, 1,
-                           row, std::min(outputs, row + rowsAtOnce), 0, channels});
-  });
-  return turned;
 }
 
 /// The correlation of dL/dy with the weights turned, inputs and outputs exchanged.
 template <int m, int r>
 void winogradByInput(const ConvShape& s, const float* gradient, const float* weight, const ConvEnd& end,
                      float* dx) {
-  const Block turned = winogradTurned<r>(weight, s.channels, s.outputs);
   WinogradCorrelation<m, r>{gradient,
                             s.images,
                             s.outHeight,
@@ -257,17 +264,27 @@ void winogradByInput(const ConvShape& s, const float* gradient, const float* wei
                             s.height,
                             s.width,
                             s.channels,
-                            turned.floats(),
+                            winogradTapsTurned(weight, r, s.channels, s.outputs),
                             nullptr,
                             end,
                             dx}
       .run();
 }
 
+/// Whether dL/dweight is made by blocks of 64 channels and outputs: where all tiles are one chunk, of which
+/// the planes of 64 channels fit the L2 cache beside the sums, and there are blocks for many threads.
+inline bool winogradSumsInBlocks(const ConvShape& s, int64_t planes, int64_t tiles) {
+  const int64_t blocks =
+      roundUp(s.channels, panelColumns) * roundUp(s.outputs, panelColumns) / (panelColumns * panelColumns);
+  return blocks >= 16 && tiles > 0 && winogradChunkOf(tiles) == tiles &&
+         planes * (tiles + panelColumns) * panelColumns <= 2 * winogradPlaneFloats;
+}
+
 /// dL/dweight: the products of a plane sum over the tiles, and the planes are transformed back once.
 template <int m, int r>
 struct WinogradWeightPass {
   static constexpr int planes = winogradPlanes<m, r>;
+  using Chunk = WinogradChunk<m, r>;
 
   const ConvShape& s;
   const float *gradient, *x;
@@ -278,6 +295,7 @@ struct WinogradWeightPass {
     const Block zeros = takeFloats(std::max(s.channels, s.outputs));
     std::memset(zeros.data(), 0, static_cast<size_t>(std::max(s.channels, s.outputs)) * sizeof(float));
     const int64_t sumFloats = planes * sumPlane(), own = winogradPlaneFloats;
+    if (sumFloats > own && winogradSumsInBlocks(s, planes, grid.count)) return runBlocks(zeros.floats());
     // Where the sums fit beside the planes each range of tiles has its own; ranges are cut by the shape.
     const int64_t ranges = sumFloats <= own ? std::clamp<int64_t>(grid.count / (4 * blockTiles()), 1, 16) : 1;
     const Block sums = takeFloats(ranges * sumFloats);
@@ -302,10 +320,8 @@ struct WinogradWeightPass {
     const int64_t blocks = wide() / panelColumns, cuts = (s.channels + rowsAtOnce - 1) / rowsAtOnce;
     parallelFor(blocks * cuts, [&](int64_t piece) {
       const int64_t column = piece / cuts * panelColumns, row = piece % cuts * rowsAtOnce;
-      dispatch(WinogradWeightGradient<m, r>{
-          sums.floats() + column * s.channels + row * panelColumns, sumPlane(),
-          std::min(rowsAtOnce, s.channels - row), std::min(panelColumns, s.outputs - column),
-          dw + row * s.outputs + column, r * s.channels * s.outputs, s.channels * s.outputs, s.outputs});
+      transformSums(sums.floats() + column * s.channels + row * panelColumns, sumPlane(), row, rowsAtOnce,
+                    column);
     });
   }
 
@@ -318,45 +334,93 @@ struct WinogradWeightPass {
     return planes * (winogradPlane(tiles, s.channels) + winogradPlane(tiles, s.outputs));
   }
 
+  /// By blocks of 64 channels and outputs, whose sums never leave the cache.
+  void runBlocks(const float* zeros) const {
+    const Chunk chunk(grid, 0, grid.count);
+    const Block tiles = takeFloats(scratchFloats(grid.count));
+    transformTiles(chunk, zeros, tiles.floats(),
+                   [](int64_t pieces, const auto& work) { parallelFor(pieces, work); });
+    constexpr int64_t plane = panelColumns * panelColumns + lineFloats;
+    const int64_t blocks = wide() / panelColumns, cuts = (s.channels + panelColumns - 1) / panelColumns;
+    parallelWithScratch(cuts * blocks, planes * plane, [&](int64_t piece, float* sums) {
+      const int64_t row = piece / blocks * panelColumns, column = piece % blocks * panelColumns;
+      for (int64_t p = 0; p < planes; ++p) {
+        const int64_t next = (p + 1) % planes, lines = chunk.count * panelColumns / lineFloats;
+        multiply(chunk, p, row, column, tiles.floats(), sums + p * plane, false,
+                 {inputs(chunk, tiles.floats(), next, row), lines},
+                 {gradients(chunk, tiles.floats(), next, column), lines});
+      }
+      transformSums(sums, plane, row, panelColumns, column);
+    });
+  }
+
+  const float* inputs(const Chunk& chunk, const float* tiles, int64_t p, int64_t row) const {
+    return tiles + p * winogradPlane(chunk.count, s.channels) + row * chunk.count;
+  }
+  const float* gradients(const Chunk& chunk, const float* tiles, int64_t p, int64_t column) const {
+    return tiles + planes * winogradPlane(chunk.count, s.channels) +
+           p * winogradPlane(chunk.count, s.outputs) + column * chunk.count;
+  }
+
+  void transformSums(const float* sums, int64_t planeStep, int64_t row, int64_t rows, int64_t column) const {
+    const int64_t matrix = s.channels * s.outputs;
+    dispatch(WinogradWeightGradient<m, r>{sums, planeStep, std::min(rows, s.channels - row),
+                                          std::min(panelColumns, s.outputs - column),
+                                          dw + row * s.outputs + column, r * matrix, matrix, s.outputs});
+  }
+
+  /// The planes of a chunk's inputs, then those of its gradients.
+  template <class ForEach>
+  void transformTiles(const Chunk& chunk, const float* zeros, float* planesOfAll,
+                      const ForEach& forEach) const {
+    constexpr int64_t tilesAtOnce = 6;
+    const int64_t count = chunk.count, blockStep = count * panelColumns;
+    const int64_t inputPlane = winogradPlane(count, s.channels);
+    forEach((count + tilesAtOnce - 1) / tilesAtOnce, [&](int64_t piece) {
+      const int64_t at = piece * tilesAtOnce, some = std::min(tilesAtOnce, count - at);
+      WinogradTiles tiles{s.height,     s.width, s.channels, grid.rows,       grid.columns, s.moves.top,
+                          s.moves.left, 1,       grid.edge,  chunk.list + at, some};
+      float* to = planesOfAll + at * panelColumns;
+      dispatch(WinogradInput<m, r>{tiles, x, zeros, to, blockStep, inputPlane});
+      tiles.height = s.outHeight, tiles.width = s.outWidth, tiles.channels = s.outputs;
+      tiles.top = tiles.left = 0;
+      dispatch(WinogradGradient<m, r>{tiles, gradient, zeros, to + planes * inputPlane, blockStep,
+                                      winogradPlane(count, s.outputs)});
+    });
+  }
+
+  /// c (+)= the products of a plane for 64 channels and outputs.
+  void multiply(const Chunk& chunk, int64_t p, int64_t row, int64_t column, const float* tiles, float* c,
+                bool more, WinogradAhead first, WinogradAhead second) const {
+    const int64_t begin = chunk.begin(p);
+    dispatch(WinogradProduct<true>{inputs(chunk, tiles, p, row) + begin * panelColumns,
+                                   0,
+                                   gradients(chunk, tiles, p, column) + begin * panelColumns,
+                                   c,
+                                   std::min(panelColumns, s.channels - row),
+                                   chunk.end(p) - begin,
+                                   std::min(panelColumns, s.outputs - column),
+                                   more,
+                                   {first, second}});
+  }
+
   /// Adds up the products of tiles [from, to) in `sums`, `atOnce` tiles at a time; forEach(count, work) calls
   /// work for each piece of a step.
   template <class ForEach>
   void accumulate(int64_t from, int64_t to, int64_t atOnce, const float* zeros, float* scratch, float* sums,
                   const ForEach& forEach) const {
-    constexpr int64_t tilesAtOnce = 6;
     const int64_t cuts = (s.channels + panelColumns - 1) / panelColumns;
     for (int64_t first = from; first < to; first += atOnce) {
-      const WinogradChunk<m, r> chunk(grid, first, std::min(atOnce, to - first));
-      const int64_t count = chunk.count, blockStep = count * panelColumns;
-      const int64_t inputPlane = winogradPlane(count, s.channels),
-                    gradientPlane = winogradPlane(count, s.outputs);
-      float *inputs = scratch, *gradients = scratch + planes * inputPlane;
-      forEach((count + tilesAtOnce - 1) / tilesAtOnce, [&](int64_t piece) {
-        const int64_t at = piece * tilesAtOnce, some = std::min(tilesAtOnce, count - at);
-        WinogradTiles tiles{s.height,     s.width, s.channels, grid.rows,       grid.columns, s.moves.top,
-                            s.moves.left, 1,       grid.edge,  chunk.list + at, some};
-        dispatch(WinogradInput<m, r>{tiles, x, zeros, inputs + at * panelColumns, blockStep, inputPlane});
-        tiles.height = s.outHeight, tiles.width = s.outWidth, tiles.channels = s.outputs;
-        tiles.top = tiles.left = 0;
-        dispatch(WinogradGradient<m, r>{tiles, gradient, zeros, gradients + at * panelColumns, blockStep,
-                                        gradientPlane});
-      });
+      const Chunk chunk(grid, first, std::min(atOnce, to - first));
+      transformTiles(chunk, zeros, scratch, forEach);
       forEach(planes * cuts, [&](int64_t piece) {
         const int64_t p = piece / cuts, row = piece % cuts * panelColumns;
-        const int64_t begin = chunk.begin(p) * panelColumns;
         for (int64_t column = 0; column < s.outputs; column += panelColumns) {
           float* c = sums + p * sumPlane() + column * s.channels + row * panelColumns;
-          const float* b = gradients + p * gradientPlane + column * count + begin;
-          dispatch(WinogradProduct<true>{
-              inputs + p * inputPlane + row * count + begin,
-              0,
-              b,
-              c,
-              std::min(panelColumns, s.channels - row),
-              chunk.end(p) - chunk.begin(p),
-              std::min(panelColumns, s.outputs - column),
-              first > from,
-              {{c + s.channels * panelColumns, 4 * panelColumns}, {b + blockStep, blockStep / lineFloats}}});
+          multiply(
+              chunk, p, row, column, scratch, c, first > from,
+              {c + s.channels * panelColumns, 4 * panelColumns},
+              {gradients(chunk, scratch, p, column + panelColumns), chunk.count * panelColumns / lineFloats});
         }
       });
     }
