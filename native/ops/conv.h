@@ -9,8 +9,10 @@
 #include "ops/conv_direct.h"
 #include "ops/conv_narrow.h"
 #include "ops/conv_polyphase.h"
+#include "ops/conv_polyphase_by_weight.h"
 #include "ops/conv_scatter.h"
 #include "ops/conv_winograd.h"
+#include "ops/conv_winograd_by_weight.h"
 #include "ops/operation.h"
 
 namespace striate {
