@@ -70,8 +70,12 @@ inline void pointsByWeight(const ConvShape& s, const AxisTaps& h, const AxisTaps
   LatticeImages image{x, s.height, s.width, s.channels, s.moves.strideHeight, s.moves.strideWidth};
   LatticeImages slope{gradient, s.outHeight, s.outWidth, s.outputs, 1, 1};
   // The right side is copied once for all rows: where channels are few, they are it, and the sums transposed.
+  // So are channels that fill a page of memory, since rows of tiles would find each point on another page.
+  constexpr int64_t pageFloats = 1024;
   const bool inside = taps.size() == 1 && !h.leaves(s.height) && !w.leaves(s.width);
-  const bool turned = inside && s.groups == 1 && channels <= 128 && outputs >= 2 * channels;
+  const bool few = channels <= 128 && outputs >= 2 * channels;
+  const bool apart = channels >= pageFloats && outputs < pageFloats && points >= 2 * channels;
+  const bool turned = inside && s.groups == 1 && (few || apart);
   if (turned) {
     image.values += (taps[0].row * s.width + taps[0].column) * s.channels;
     taps[0] = {0, 0};
@@ -129,9 +133,13 @@ inline void pointsByWeight(const ConvShape& s, const AxisTaps& h, const AxisTaps
     parallelRanges(elements, elementGrain, [&](int64_t from, int64_t to) {
       dispatch(SumBlocks{target + from, blocks, elements, to - from, turned ? target + from : dw + from});
     });
+  // So few columns at a time that the L1 cache holds a line of each, though they lie a power of two apart.
+  constexpr int64_t turnedAtOnce = 8;
   if (turned)
-    parallelFor(width, [&](int64_t column) {
-      for (int64_t row = 0; row < rows; ++row) dw[column * rows + row] = target[row * width + column];
+    parallelRanges(width, turnedAtOnce, [&](int64_t from, int64_t to) {
+      for (int64_t row = 0; row < rows; ++row)
+        for (int64_t column = from; column < to; ++column)
+          dw[column * rows + row] = target[row * width + column];
     });
 }
 

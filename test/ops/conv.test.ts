@@ -77,6 +77,22 @@ const cases: Record<string, Case> = {
     residual: true,
     relu: true,
   },
+  '1×1, a page of channels and more': {
+    images: 2,
+    side: [33, 32],
+    channels: 1027,
+    outputs: 13,
+    kernel: [1, 1],
+  },
+  '1×1, more panels than the cache holds, with a residual': {
+    images: 1,
+    side: [5, 43],
+    channels: 262,
+    outputs: 1030,
+    kernel: [1, 1],
+    residual: true,
+    relu: true,
+  },
   '3×3, wide': { images: 2, side: [9, 11], channels: 33, outputs: 71, kernel: [3, 3], padding: [1, 1, 1, 1] },
   '3×3, wider than a panel': {
     images: 1,
