@@ -104,6 +104,11 @@ class Prefetcher {
 /// How a vector is loaded: lanes that are neighbours; others; and others from what may end before a vector.
 enum class LaneOrder : uint8_t { neighbours, spread, partial };
 
+/// Neighbouring vectors that a convolution works at together, where lanes are neighbours: a cache line, as
+/// far as there are registers. Half a line that is stored past the caches costs as much as a whole one.
+template <class Vec>
+constexpr int laneWidth = Vec::size == 8 ? 2 : 1;
+
 /// Calls use(point, tap, values) for each pair of a run.
 template <class Vec, LaneOrder order, int points, int taps, class Use>
 __attribute__((always_inline)) inline void alongRun(const LaneRun& run, const LaneInput& input,
@@ -159,24 +164,29 @@ struct LaneTile {
   int64_t aheadFloats;
 };
 
-template <class Vec, LaneOrder order, int points>
+template <class Vec, LaneOrder order, int points, int width>
 void laneTile(const LaneConv& conv, const LaneTile& tile) {
   const LaneView& view = conv.view;
   const int64_t channels = view.channels, outColumn = conv.outColumn;
   const bool relu = conv.end.relu, stream = conv.stream;
   const float* weights = conv.weights + tile.vectorFrom * view.weights() * Vec::size;
-  Prefetcher ahead(tile.ahead, tile.aheadFloats, (tile.vectorTo - tile.vectorFrom) * tile.runs * channels);
-  for (int64_t vector = tile.vectorFrom; vector < tile.vectorTo; ++vector) {
+  const int64_t weightsOfVector = view.weights() * Vec::size;
+  Prefetcher ahead(tile.ahead, tile.aheadFloats,
+                   (tile.vectorTo - tile.vectorFrom) / width * tile.runs * channels);
+  for (int64_t vector = tile.vectorFrom; vector < tile.vectorTo; vector += width) {
     const int64_t output = vector * view.lanes;
     const int lanes =
         static_cast<int>(view.outputs - output < view.lanes ? view.outputs - output : view.lanes);
-    Vec sum[points];
+    Vec sum[width][points];
     const auto load = [&](const float* from) {
       return order == LaneOrder::partial ? Vec::loadPartial(from, lanes) : Vec::load(from);
     };
-    sum[0] = conv.end.bias ? load(conv.end.bias + output) : Vec::broadcast(0.0f);
+#pragma GCC unroll 2
+    for (int v = 0; v < width; ++v) {
+      sum[v][0] = conv.end.bias ? load(conv.end.bias + output + v * Vec::size) : Vec::broadcast(0.0f);
 #pragma GCC unroll 16
-    for (int p = 1; p < points; ++p) sum[p] = sum[0];
+      for (int p = 1; p < points; ++p) sum[v][p] = sum[v][0];
+    }
     for (int64_t r = 0; r < tile.runs; ++r) {
       const LaneRun& run = view.runs[r];
       const float* w = weights + run.place * Vec::size;
@@ -184,38 +194,49 @@ void laneTile(const LaneConv& conv, const LaneTile& tile) {
       for (int64_t c = 0; c < channels; ++c, ++input, w += run.taps * Vec::size) {
         ahead.step();
         const int64_t offset = order == LaneOrder::neighbours ? output : input->offset;
-        if (run.taps == 3)
-          addRun<Vec, order, points, 3>(run, *input, offset, w, sum);
-        else if (run.taps == 2)
-          addRun<Vec, order, points, 2>(run, *input, offset, w, sum);
-        else
-          addRun<Vec, order, points, 1>(run, *input, offset, w, sum);
+#pragma GCC unroll 2
+        for (int v = 0; v < width; ++v) {
+          const int64_t at = offset + v * Vec::size;
+          const float* own = w + v * weightsOfVector;
+          if (run.taps == 3)
+            addRun<Vec, order, points, 3>(run, *input, at, own, sum[v]);
+          else if (run.taps == 2)
+            addRun<Vec, order, points, 2>(run, *input, at, own, sum[v]);
+          else
+            addRun<Vec, order, points, 1>(run, *input, at, own, sum[v]);
+        }
       }
     }
-    weights += view.weights() * Vec::size;
+    weights += width * weightsOfVector;
     const int64_t place = tile.row * conv.outRow + tile.column * outColumn + output;
     if (const float* added = conv.end.residual) {
 #pragma GCC unroll 16
-      for (int p = 0; p < points; ++p) sum[p] = sum[p] + load(added + place + p * outColumn);
+      for (int p = 0; p < points; ++p)
+        for (int v = 0; v < width; ++v)
+          sum[v][p] = sum[v][p] + load(added + place + p * outColumn + v * Vec::size);
     }
     if (relu) {
 #pragma GCC unroll 16
-      for (int p = 0; p < points; ++p) sum[p] = max(Vec::broadcast(0.0f), sum[p]);
+      for (int p = 0; p < points; ++p)
+        for (int v = 0; v < width; ++v) sum[v][p] = max(Vec::broadcast(0.0f), sum[v][p]);
     }
     float* out = conv.out + place;
 #pragma GCC unroll 16
     for (int p = 0; p < points; ++p, out += outColumn) {
-      if constexpr (order == LaneOrder::partial)
-        sum[p].storePartial(out, lanes);
-      else if (stream)
-        sum[p].stream(out);
-      else
-        sum[p].store(out);
+#pragma GCC unroll 2
+      for (int v = 0; v < width; ++v) {
+        if constexpr (order == LaneOrder::partial)
+          sum[v][p].storePartial(out, lanes);
+        else if (stream)
+          sum[v][p].stream(out + v * Vec::size);
+        else
+          sum[v][p].store(out + v * Vec::size);
+      }
     }
   }
 }
 
-template <class Vec, LaneOrder order, int points>
+template <class Vec, LaneOrder order, int points, int width>
 void laneTile(const LaneConvWeights& conv, const LaneTile& tile) {
   const LaneView& view = conv.view;
   const int64_t channels = view.channels, gradientColumn = conv.gradientColumn;
@@ -288,14 +309,22 @@ void laneRow(const Conv& conv, int64_t row, int64_t column) {
                      view.image.width * view.image.pixelStep +
                  column * share;
     tile.aheadFloats = points * share;
-    tile.vectorTo = view.whole;
-    if (view.inOrder)
-      laneTile<Vec, LaneOrder::neighbours, points>(conv, tile);
-    else
-      laneTile<Vec, LaneOrder::spread, points>(conv, tile);
-    tile.vectorFrom = view.whole, tile.vectorTo = view.vectors;
-    tile.aheadFloats = view.whole > 0 ? 0 : tile.aheadFloats;
-    if (tile.vectorFrom < tile.vectorTo) laneTile<Vec, LaneOrder::partial, points>(conv, tile);
+    // The first part brings in what lies ahead.
+    const auto part = [&](int64_t vectorTo, auto work) {
+      tile.vectorFrom = tile.vectorTo, tile.vectorTo = vectorTo;
+      if (tile.vectorFrom == vectorTo) return;
+      work();
+      tile.aheadFloats = 0;
+    };
+    if (view.inOrder) {
+      constexpr int width = laneWidth<Vec>;
+      part(view.whole / width * width,
+           [&] { laneTile<Vec, LaneOrder::neighbours, points, width>(conv, tile); });
+      part(view.whole, [&] { laneTile<Vec, LaneOrder::neighbours, points, 1>(conv, tile); });
+    } else {
+      part(view.whole, [&] { laneTile<Vec, LaneOrder::spread, points, 1>(conv, tile); });
+    }
+    part(view.vectors, [&] { laneTile<Vec, LaneOrder::partial, points, 1>(conv, tile); });
   }
   if constexpr (points > 1) laneRow<Vec, (points + 1) / 2>(conv, row, column);
 }
