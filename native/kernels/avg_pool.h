@@ -31,6 +31,7 @@ struct AvgPoolBackward {
 }  // namespace striate
 
 #ifdef STRIATE_VEC
+#include "kernels/pool_sums.h"
 #include "kernels/stream.h"
 
 namespace striate {
@@ -58,14 +59,6 @@ template <class Vec>
 struct FromAllWindows {
   const float* dy;
 
-  /// To a row of a window whose outputs are at `at`.
-  template <bool partial>
-  void spread(int64_t at, float share, int64_t columns, float* dx, int64_t channels, int lanes,
-              bool stream) const {
-    const Vec each = loadLanes<Vec, partial>(dy + at, lanes) * Vec::broadcast(share);
-    for (int64_t j = 0; j < columns; ++j) storeLanes<Vec, partial>(dx + j * channels, each, lanes, stream);
-  }
-
   template <int count, bool partial>
   Vec at(const WindowList<float>& list, int64_t c, int lanes) const {
     Vec sum = Vec::broadcast(0.0f);
@@ -89,16 +82,39 @@ float countedPlaces(const PoolWindows& windows, int64_t row, int64_t column, boo
   return static_cast<float>(along(windows.vertical, row) * along(windows.horizontal, column));
 }
 
+/// Windows of so many places are gone through pixel by pixel, as they lie in memory, and not channel by
+/// channel.
+constexpr int64_t largeWindow = 49;
+
+/// The means of such windows for output rows [low, high) of an image.
+template <class Vec>
+void takeLargeMeans(const PoolWindows& windows, bool countPadding, int64_t low, int64_t high, const float* x,
+                    float* y) {
+  const int64_t channels = windows.channels;
+  for (WindowWalk<Vec> walk(windows, low); walk.row() < high; walk.advance(1)) {
+    const Window<Vec> w = walk.window();
+    float* const mean = y + w.result;
+    for (int64_t i = 0; i < w.rows; ++i)
+      sumPlaces<Vec>(x + w.offset + i * w.rowStep, w.columns, channels, mean, i > 0);
+    const Vec count = Vec::broadcast(countedPlaces<Vec>(windows, walk.row(), walk.column(), countPadding));
+    forVectors<Vec>(channels,
+                    [&](int64_t c, auto load, auto store) { store(mean + c, load(mean + c) / count); });
+  }
+}
+
 template <class Vec>
 void AvgPool::run() const {
   const int64_t height = windows.vertical.output, width = windows.horizontal.output,
                 channels = windows.channels;
   const int64_t imageSize = windows.vertical.input * windows.horizontal.input * channels;
+  const bool large = windows.vertical.kernel * windows.horizontal.kernel >= largeWindow;
   forBands<Vec>(firstRow, rows, height, [&](int64_t image, int64_t low, int64_t high) {
+    const float* const from = x + image * imageSize;
+    float* const to = y + image * height * width * channels;
+    if (large) return takeLargeMeans<Vec>(windows, countPadding, low, high, from, to);
     treatRows<Vec>(windows, low, high, [&](int64_t row, int64_t column) {
       const float count = countedPlaces<Vec>(windows, row, column, countPadding);
-      return TakeMean<Vec>{x + image * imageSize, y + image * height * width * channels,
-                           Vec::broadcast(count)};
+      return TakeMean<Vec>{from, to, Vec::broadcast(count)};
     });
   });
 }
@@ -119,12 +135,10 @@ void AvgPoolBackward::run() const {
     return 1.0f / countedPlaces<Vec>(windows, row, column, countPadding);
   };
   const auto tile = [&](int64_t row, int64_t column, int64_t at, int64_t, float* to, int64_t columns) {
-    const float each = shareOf(row, column);
-    int64_t c = 0;
-    for (; c + Vec::size <= channels; c += Vec::size)
-      terms.template spread<false>(at + c, each, columns, to + c, channels, Vec::size, past);
-    if (const int rest = static_cast<int>(channels - c); rest > 0)
-      terms.template spread<true>(at + c, each, columns, to + c, channels, rest, past);
+    const Vec each = Vec::broadcast(shareOf(row, column));
+    for (int64_t j = 0; j < columns; ++j, to += channels)
+      writeVectors<Vec>(to, channels, past,
+                        [&](int64_t c, auto load, auto store) { store(to + c, load(dy + at + c) * each); });
   };
   if (areTiles<Vec>(windows))
     forTiles<Vec>(windows, firstRow, rows, gradient, tile);

@@ -100,6 +100,7 @@ const shared: Case[] = [
   { shape: [1, 9, 17, 18], kernel: [4, 4], stride: [2, 1], padding: [1, 2], ceil: true },
   { shape: [0, 4, 4, 3], kernel: [2, 2] },
   { shape: [2, 4, 4, 0], kernel: [2, 2] },
+  { shape: [2, 16, 17, 21], kernel: [8, 7], stride: [4, 5], padding: [4, 3], ceil: true },
   // Several windows in a vector, with rows and columns in none, or in windows that are cut off.
   ...[1, 2, 3, 4, 5, 7, 8, 10, 11, 15].flatMap((channels): Case[] => [
     { shape: [2, 9, 13, channels], kernel: [2, 2] },
