@@ -6,8 +6,19 @@
 #ifdef STRIATE_VEC
 namespace striate {
 
-/// eˣ to about 1 unit in the last place: x = n·ln 2 + r, a polynomial for eʳ, and 2ⁿ in two factors so that
-/// results down to the smallest subnormal and up to infinity come out right.
+/// p·2ⁿ for integral n in [−252, 254]: in two factors where there is no instruction, so that results down to
+/// the smallest subnormal and up to infinity come out right.
+template <class Vec>
+Vec timesPower(Vec p, Vec n) {
+  if constexpr (requires { scale(p, n); }) {
+    return scale(p, n);
+  } else {
+    const Vec half = round(n * Vec::broadcast(0.5f));
+    return p * exp2Integral(half) * exp2Integral(n - half);
+  }
+}
+
+/// eˣ to about 1 unit in the last place: x = n·ln 2 + r, and a polynomial for eʳ.
 template <class Vec>
 Vec exp(Vec x) {
   const auto c = [](float value) { return Vec::broadcast(value); };
@@ -22,8 +33,7 @@ Vec exp(Vec x) {
   p = fma(p, r, c(0.5f));
   p = fma(p, r, c(1.0f));
   p = fma(p, r, c(1.0f));
-  const Vec half = round(n * c(0.5f));
-  return p * exp2Integral(half) * exp2Integral(n - half);
+  return timesPower(p, n);
 }
 
 /// A function of the C library, lane by lane.

@@ -111,16 +111,24 @@ float sumAlong(int64_t n, const Term& term) {
 template <class Vec>
 float largestOf(const float* x, int64_t n) {
   const Vec lowest = Vec::broadcast(-INFINITY);
-  Vec largest = lowest;
-  alongRow<Vec>(
-      n, [&](int64_t i, auto load, auto, auto keep) { largest = max(largest, keep(load(x + i), lowest)); });
-  return largest.maximum();
+  // Each waits for its own last result.
+  constexpr int64_t atOnce = 4 * Vec::size;
+  Vec most[4] = {lowest, lowest, lowest, lowest};
+  const int64_t rest = n % atOnce;
+  for (int64_t i = 0; i < n - rest; i += atOnce)
+    for (int k = 0; k < 4; ++k) most[k] = max(most[k], Vec::load(x + i + k * Vec::size));
+  alongRow<Vec>(rest, [&](int64_t i, auto load, auto, auto keep) {
+    most[0] = max(most[0], keep(load(x + n - rest + i), lowest));
+  });
+  return max(max(most[0], most[1]), max(most[2], most[3])).maximum();
 }
 
-/// y = e^(x − largest), and gives the sum of it.
+/// y = e^(x − largest), and gives the sum of it. Fetches the row that comes after, as the processor's own
+/// prefetching stops while this is computed.
 template <class Vec>
 float exponentials(const float* x, float* y, int64_t n, float largest) {
   return sumAlong<Vec>(n, [&](int64_t i, auto load, auto store) {
+    __builtin_prefetch(x + i + n);
     const Vec e = exp(load(x + i) - Vec::broadcast(largest));
     store(y + i, e);
     return e;
