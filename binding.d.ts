@@ -195,6 +195,31 @@ export interface Binding {
     groups: number,
     algorithm: string,
   ): Handle;
+  /** conv2d and maxPool2d over windows side by side in one pass; null where two passes are as fast. */
+  conv2dMaxPool2d(
+    input: Handle,
+    weight: Handle,
+    bias: Handle | null,
+    stride: readonly number[],
+    padding: readonly number[],
+    dilation: readonly number[],
+    groups: number,
+    relu: boolean,
+    algorithm: string,
+    kernel: readonly number[],
+    indices: boolean,
+  ): [output: Handle, indices: Handle | null] | null;
+  conv2dMaxPool2dByWeight(
+    gradient: Handle,
+    indices: Handle,
+    input: Handle,
+    weightShape: readonly number[],
+    stride: readonly number[],
+    padding: readonly number[],
+    dilation: readonly number[],
+    groups: number,
+    kernel: readonly number[],
+  ): Handle;
   /** The algorithms that can run a pass ('forward', 'byInput', 'byWeight'), the one that 'auto' takes first. */
   conv2dPlan(
     pass: string,

@@ -1,4 +1,5 @@
 import { gradEnabled } from '../autograd.js';
+import { convMaxPool2d } from '../ops/convPool.js';
 import type { Tensor } from '../tensor.js';
 import { ReLU } from './activation.js';
 import { Conv2d } from './conv.js';
@@ -12,8 +13,8 @@ import { MaxPool2d } from './pool.js';
  * Modules one after the other. Named '0', '1', … or, given an object, by its keys.
  *
  * A layer that can do ReLU in its own pass does so where a ReLU follows; a ReLU before a MaxPool2d is done after it, which
- * gives the same. Intermediate results are disposed on the way;
- * one that a layer of yours wants to hold on to is saved by keep().
+ * gives the same; and a Conv2d with few outputs and a MaxPool2d may be one pass. Intermediate results are disposed on the
+ * way; one that a layer of yours wants to hold on to is saved by keep().
  */
 export class Sequential extends Module {
   #layers: [name: string, module: Module][];
@@ -48,11 +49,27 @@ export class Sequential extends Module {
     const layer = this.at(i);
     if (observing()) return [layer.forward(x), 1];
     const [then, after] = [this.#layers[i + 1]?.[1], this.#layers[i + 2]?.[1]];
+    const pooled = this.#convMaxPool(i, x);
+    if (pooled) return pooled;
     // max(0, largest of a window) is the largest max(0, x) of it, with fewer elements to keep and to go through.
     const poolFirst = gradEnabled() && after instanceof MaxPool2d;
     if (gradEnabled() && layer instanceof ReLU && then instanceof MaxPool2d) return [then.forwardRelu(x), 2];
     if (layer.forwardRelu && then instanceof ReLU && !poolFirst) return [layer.forwardRelu(x), 2];
     return [layer.forward(x), 1];
+  }
+
+  /** A Conv2d, ReLU perhaps and a MaxPool2d from the i-th layer on, where they can be one pass. */
+  #convMaxPool(i: number, x: Tensor): [result: Tensor, taken: number] | null {
+    const [conv, then, after] = [0, 1, 2].map((next) => this.#layers[i + next]?.[1]);
+    const relu = then instanceof ReLU;
+    const pool = relu ? after : then;
+    // What extends a layer may compute something else.
+    if (conv?.constructor !== Conv2d || pool?.constructor !== MaxPool2d) return null;
+    const { weight, bias, options } = conv as Conv2d;
+    const { kernelSize, options: poolOptions } = pool as MaxPool2d;
+    if (Object.keys(poolOptions).length > 0) return null;
+    const y = convMaxPool2d(x, weight, bias, { ...options, relu }, kernelSize);
+    return y && [y, relu ? 3 : 2];
   }
 
   /** Replaces each Conv2d that a BatchNorm2d follows by one that does both; the others keep their names. */

@@ -1,7 +1,7 @@
 import { record } from '../autograd.js';
 import { native } from '../native.js';
 import { handleOf, handleOrNull, Tensor } from '../tensor.js';
-import { pair, sides } from './pair.js';
+import { convMoves } from './convMoves.js';
 import { reluBiasGradients } from './reluBias.js';
 
 /** Zeros around an image: the same on all sides, [height, width], [top, bottom, left, right], 'same' or 'valid'. */
@@ -34,26 +34,6 @@ export interface Conv2dOptions {
  */
 export type ConvAlgorithm = 'auto' | 'direct' | 'polyphase' | 'winograd2' | 'winograd4';
 
-/** [top, bottom, left, right] */
-function paddingOf(
-  padding: Padding,
-  kernel: readonly number[],
-  stride: number[],
-  dilation: number[],
-): number[] {
-  if (padding === 'valid') return [0, 0, 0, 0];
-  if (padding === 'same') {
-    if (stride.some((step) => step !== 1)) {
-      throw new RangeError(`conv2d: padding 'same' wants stride 1, got [${stride.join(', ')}]`);
-    }
-    return [0, 1].flatMap((axis) => {
-      const total = (dilation[axis] ?? 1) * ((kernel[axis] ?? 1) - 1);
-      return [Math.floor(total / 2), Math.ceil(total / 2)];
-    });
-  }
-  return sides('conv2d', padding);
-}
-
 /**
  * 2-D convolution (cross-correlation, as the field calls it): y[n, i, j, k] = bias[k] + Σ_{u,v,c}
  * x[n, i·stride + u·dilation − padding, j·stride + v·dilation − padding, c]·weight[u, v, c, k], plus `residual` where
@@ -74,13 +54,8 @@ export function conv2d(
   bias: Tensor | null = null,
   options: Conv2dOptions = {},
 ): Tensor {
-  const { groups = 1, residual, relu = false, algorithm = 'auto' } = options;
-  const stride = pair('conv2d', 'stride', options.stride ?? 1);
-  const dilation = pair('conv2d', 'dilation', options.dilation ?? 1);
-  const given = options.padding ?? 0;
-  const kernel = given === 'same' ? weight.shape : [];
-  const padding = paddingOf(given, kernel, stride, dilation);
-  const moves = [stride, padding, dilation, groups] as const;
+  const { residual, relu = false, algorithm = 'auto' } = options;
+  const moves = convMoves(weight, options);
   const added = [handleOrNull(bias), handleOrNull(residual)] as const;
   const y = new Tensor(
     native.conv2d(handleOf(x), handleOf(weight), ...added, ...moves, relu, algorithm),

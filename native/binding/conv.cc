@@ -1,6 +1,7 @@
 #include "ops/conv.h"
 
 #include "binding/call.h"
+#include "ops/conv_narrow_pool.h"
 #include "ops/conv_transpose.h"
 
 namespace striate {
@@ -49,6 +50,22 @@ Export exports[] = {
        return call.give(conv2dByWeight(call.stream(), call.tensor(0, "gradient"), call.tensor(1, "input"),
                                        call.shape(2, "weightShape"), moves(call, 3), call.size(6, "groups"),
                                        call.text(7, "algorithm")));
+     }},
+    {"conv2dMaxPool2d",
+     [](Call& call) -> Napi::Value {
+       const MaxPooled pooled = conv2dMaxPool2d(
+           call.stream(), call.tensor(0, "input"), call.tensor(1, "weight"), call.tensorOrNull(2, "bias"),
+           moves(call, 3), call.size(6, "groups"), call.flag(7, "relu"), call.text(8, "algorithm"),
+           call.integers(9, "kernelSize"), call.flag(10, "indices"));
+       if (!pooled.output) return call.env().Null();
+       return call.give({pooled.output, pooled.indices});
+     }},
+    {"conv2dMaxPool2dByWeight",
+     [](Call& call) {
+       return call.give(conv2dMaxPool2dByWeight(call.stream(), call.tensor(0, "gradient"),
+                                                call.tensor(1, "indices"), call.tensor(2, "input"),
+                                                call.shape(3, "weightShape"), moves(call, 4),
+                                                call.size(7, "groups"), call.integers(8, "kernelSize")));
      }},
     {"conv2dPlan",
      [](Call& call) -> Napi::Value {

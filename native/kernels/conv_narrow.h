@@ -8,11 +8,14 @@
 
 namespace striate {
 
-/// The sizes of such a convolution, and of the image's rows with its pixels repeated.
+/// The sizes of such a convolution, and of the image's rows with its pixels repeated. Where points are two
+/// columns apart, pixels at even columns (counted with the padding) and at odd ones lie in rows of their own.
 struct NarrowShape {
   int64_t height, width, channels;
   int64_t kernelHeight, kernelWidth, outputs;
-  int64_t outWidth, top, left;
+  int64_t points;  ///< in a row
+  int64_t columnStep;
+  int64_t top, left;
   int64_t vectors;     ///< in a row of outputs
   int64_t phases;      ///< ways in which outputs and vectors meet, in turn
   int64_t rowFloats;   ///< repeated pixels of a row and channel, whole vectors, as far as taps may load them
@@ -20,7 +23,7 @@ struct NarrowShape {
 
   /// For `rows` rows of outputs.
   int64_t scratchFloats(int64_t rows) const {
-    return (rows + kernelHeight - 1) * channels * (rowFloats + lineLength);
+    return (rows + kernelHeight - 1) * channels * (columnStep * rowFloats + lineLength);
   }
   /// Weights lie as [phase][channel][kernel column][kernel row][lane].
   int64_t tapVectors() const { return channels * kernelWidth * kernelHeight; }
@@ -35,9 +38,9 @@ struct NarrowConv {
   int64_t rowFrom, rowTo;
   const float* weights;
   const float* bias;      ///< [phase][lane]
-  const float* residual;  ///< of the image, laid out as out; or null
+  const float* residual;  ///< laid out as out; or null
   bool relu;
-  float* out;      ///< of the image
+  float* out;      ///< of row rowFrom
   float* scratch;  ///< scratchFloats(rowTo − rowFrom)
   template <class Vec>
   void run() const;
@@ -51,7 +54,8 @@ struct NarrowConvWeights {
   NarrowShape shape;
   const float* image;
   int64_t rowFrom, rowTo;
-  const float* gradient;  ///< of the image
+  const float* gradient;  ///< of row rowFrom
+  const float* next;      ///< as much memory to be brought nearer: what comes after these gradients
   float* sums;
   bool accumulate;
   float* scratch;  ///< scratchFloats(rowTo − rowFrom) and rowFloats more
@@ -70,13 +74,13 @@ namespace striate {
 template <class Vec>
 constexpr bool manyRegisters = Vec::tileRows[2] >= 4;
 
-/// spread[row][channel][pixel·outputs + k] = the pixel's value, with zeros beyond the image, for `rows` rows
-/// from `first` on.
+/// spread[row][channel][place % columnStep][place / columnStep·outputs + k] = the pixel's value, where places
+/// are counted from the padding on, with zeros beyond the image, for `rows` rows from `first` on.
 template <class Vec>
 void spreadRows(const NarrowShape& s, const float* image, int64_t first, int64_t rows, float* spread) {
-  const int64_t vectors = s.rowFloats / Vec::size;
+  const int64_t vectors = s.rowFloats / Vec::size, rowStep = s.channels * s.columnStep * s.rowFloats;
   // All pixels before any vector of them, whose load would wait for the stores.
-  float* const lines = spread + rows * s.channels * s.rowFloats;
+  float* const lines = spread + rows * rowStep;
   const int64_t left = s.left < s.lineLength ? s.left : s.lineLength;
   const int64_t pixels = s.width < s.lineLength - left ? s.width : s.lineLength - left;
   for (int64_t row = 0; row < rows; ++row) {
@@ -94,20 +98,21 @@ void spreadRows(const NarrowShape& s, const float* image, int64_t first, int64_t
     }
   }
   for (int64_t phase = 0, phases = s.phases; phase < phases && phase < vectors; ++phase) {
-    int32_t pixelOf[Vec::size];
+    int32_t placeOf[Vec::size];
     const int64_t start = phase * Vec::size / s.outputs;
     for (int64_t lane = 0; lane < Vec::size; ++lane)
-      pixelOf[lane] = static_cast<int32_t>((phase * Vec::size + lane) / s.outputs - start);
-    const auto places = Vec::places(pixelOf);
-    const int64_t step = phases * Vec::size / s.outputs;
+      placeOf[lane] = static_cast<int32_t>(((phase * Vec::size + lane) / s.outputs - start) * s.columnStep);
+    const auto places = Vec::places(placeOf);
+    const int64_t step = phases * Vec::size / s.outputs * s.columnStep;
     for (int64_t row = 0; row < rows; ++row) {
       const bool inside = first + row >= 0 && first + row < s.height;
-      for (int64_t c = 0; c < s.channels; ++c) {
-        const float* from = lines + (row * s.channels + c) * s.lineLength + start;
-        float* to = spread + (row * s.channels + c) * s.rowFloats;
-        for (int64_t v = phase; v < vectors; v += phases, from += step)
-          (inside ? permute(Vec::load(from), places) : Vec::broadcast(0.0f)).store(to + v * Vec::size);
-      }
+      for (int64_t c = 0; c < s.channels; ++c)
+        for (int64_t part = 0; part < s.columnStep; ++part) {
+          const float* from = lines + (row * s.channels + c) * s.lineLength + start * s.columnStep + part;
+          float* to = spread + row * rowStep + (c * s.columnStep + part) * s.rowFloats;
+          for (int64_t v = phase; v < vectors; v += phases, from += step)
+            (inside ? permute(Vec::load(from), places) : Vec::broadcast(0.0f)).store(to + v * Vec::size);
+        }
     }
   }
 }
@@ -120,8 +125,8 @@ void narrowTile(const NarrowConv& p, int64_t kernelRow, int64_t row, int64_t vec
   const int64_t phase = vector % s.phases, rowStep = s.channels * s.rowFloats;
   const float* weights = p.weights + (phase * s.tapVectors() + kernelRow) * Vec::size;
   const float* from = p.scratch + (row + kernelRow) * rowStep + vector * Vec::size;
-  const int64_t outRow = s.outWidth * s.outputs, left = outRow - vector * Vec::size;
-  float* const out = p.out + (p.rowFrom + row) * outRow + vector * Vec::size;
+  const int64_t outRow = s.points * s.outputs, left = outRow - vector * Vec::size;
+  float* const out = p.out + row * outRow + vector * Vec::size;
   const auto update = [&](auto load, auto store) __attribute__((always_inline)) {
     Vec sum[rows];
 #pragma GCC unroll 32
@@ -221,8 +226,8 @@ void narrowWeights(const NarrowConvWeights& p, const float* const* gradients, in
     const float* values =
         p.scratch + from * rowStep + channel * s.rowFloats + vector * Vec::size + kernelColumn * s.outputs;
     const int64_t at = vector * Vec::size;
-    // Of the gradients, which are gone through in columns, those of the rows or image that come next.
-    const float* next = p.gradient + p.rowTo * s.outWidth * s.outputs + vector * (to - from) * lineFloats;
+    // Gradients are gone through in columns, those that come next as they lie.
+    const float* next = p.next + vector * (to - from) * lineFloats;
     for (int64_t y = from; y < to; ++y, values += rowStep, next += lineFloats) {
       __builtin_prefetch(next, 0, 2);
       Vec gradient[kernelRows];
@@ -236,7 +241,7 @@ void narrowWeights(const NarrowConvWeights& p, const float* const* gradients, in
       }
     }
   };
-  const int64_t left = s.outWidth * s.outputs - (vectors - 1) * Vec::size;
+  const int64_t left = s.points * s.outputs - (vectors - 1) * Vec::size;
   const bool partial = left < Vec::size;
   int64_t vector = phase;
   for (; vector < vectors - (partial ? 1 : 0); vector += phases)
@@ -270,14 +275,14 @@ template <class Vec>
 void NarrowConvWeights::run() const {
   constexpr int most = 5, mostColumns = manyRegisters<Vec> ? 5 : 2;
   const NarrowShape& s = shape;
-  const int64_t rows = rowTo - rowFrom, outRow = s.outWidth * s.outputs;
+  const int64_t rows = rowTo - rowFrom, outRow = s.points * s.outputs;
   spreadRows<Vec>(s, image, rowFrom - s.top, rows + s.kernelHeight - 1, scratch);
   float* const zeros = scratch + s.scratchFloats(rows);
   for (int64_t i = 0; i < s.rowFloats; i += Vec::size) Vec::broadcast(0.0f).store(zeros + i);
   // Where a kernel's row reaches beyond the rows of outputs it meets zeros.
   const float* lines[bandRows + 2 * most];
   for (int64_t r = -most; r < rows + most; ++r)
-    lines[most + r] = r >= 0 && r < rows ? gradient + (rowFrom + r) * outRow : zeros;
+    lines[most + r] = r >= 0 && r < rows ? gradient + r * outRow : zeros;
   const int64_t rowParts = (s.kernelHeight + most - 1) / most,
                 columnParts = (s.kernelWidth + mostColumns - 1) / mostColumns;
   for (int64_t phase = 0; phase < s.phases; ++phase)

@@ -309,6 +309,20 @@ function conv(m) {
   return { ...w, groups, input, weight, gradient: [w.images, ...w.out, outputs] };
 }
 
+/** A convolution that may be one pass with its pooling. */
+function narrow(m) {
+  const padding = m.list(4, () => m.int(0, 2));
+  const [height, width] = [m.int(4, 20), m.int(4, 20)];
+  const [images, channels, outputs] = [m.int(0, 3), m.int(0, 3), m.int(1, 20)];
+  const kernel = [m.int(1, 3), m.int(1, 3)];
+  const out = [height + padding[0] + padding[1] - kernel[0] + 1, width + padding[2] + padding[3] - kernel[1] + 1];
+  const [input, weight] = [
+    [images, height, width, channels],
+    [...kernel, channels, outputs],
+  ];
+  return { input, weight, gradient: [images, ...out, outputs], stride: [1, 1], padding, dilation: [1, 1] };
+}
+
 function steps(m, states) {
   const shapes = m.list(m.int(0, 4), () => m.shape());
   const lists = m.list(2 + states, () => shapes.map((shape) => m.tensor('f32', shape)));
@@ -512,6 +526,18 @@ const recipes = {
     const c = conv(m);
     const tensors = [m.tensor('f32', c.gradient), m.tensor('f32', c.input)];
     return [...tensors, c.weight, c.stride, c.padding, c.dilation, c.groups];
+  },
+  conv2dMaxPool2d(m) {
+    const c = narrow(m);
+    const bias = m.flag() ? m.tensor('f32', c.weight.slice(-1)) : null;
+    const tensors = [m.tensor('f32', c.input), m.tensor('f32', c.weight), bias];
+    return [...tensors, c.stride, c.padding, c.dilation, 1, m.flag(), 'auto', m.pick([[2, 2], [1, 3]]), m.flag()];
+  },
+  conv2dMaxPool2dByWeight(m) {
+    const c = narrow(m);
+    const pooled = c.gradient.map((extent, axis) => (axis === 1 || axis === 2 ? extent >> 1 : extent));
+    const tensors = [m.tensor('f32', pooled), m.tensor('u8', pooled, m.pick([1, 4, 255])), m.tensor('f32', c.input)];
+    return [...tensors, c.weight, c.stride, c.padding, c.dilation, 1, [2, 2]];
   },
   convTranspose2d(m) {
     const c = conv(m);
