@@ -31,9 +31,10 @@ struct TileProduct {
   const int64_t* segments;
   int64_t segmentCount, length, aStep;
   const float* b;
-  int64_t bStep;       ///< from one depth to the next where b is a plain matrix; 0: b is packed by PackPanels
-  int64_t panelDepth;  ///< where packed: the depth of its panels
-  int64_t panelFrom;   ///< and from which depth on this product uses them
+  int64_t bStep;  ///< from one depth to the next where b is a plain matrix; 0: b is packed by PackPanels
+  const int64_t* bSegments;  ///< where a segment's depths begin in b; null: after those of the one before
+  int64_t panelDepth;        ///< where packed: the depth of its panels
+  int64_t panelFrom;         ///< and from which depth on this product uses them
   const float* const* addedRows;  ///< c's own to add to what it holds, or null
   const float* bias;              ///< by column, or null
   bool relu;
@@ -221,7 +222,9 @@ void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, Ahe
       for (int v = 0; v < vectors; ++v) sum[r][v] = fma(left, right[v], sum[r][v]);
     }
   };
+  const float* const firstB = b;
   for (int64_t s = 0; s < p.segmentCount; ++s) {
+    if (kind != TileB::packed && p.bSegments) b = firstB + p.bSegments[s];
 #pragma GCC unroll 32
     for (int r = 0; r < rows; ++r) a[r] = aRows[r];
     aRows += p.segmentRows;

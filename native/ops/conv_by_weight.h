@@ -143,10 +143,65 @@ inline void pointsByWeight(const ConvShape& s, const AxisTaps& h, const AxisTaps
     });
 }
 
+/// Where outputs fill one vector at most, and a row of the kernel with all channels, which lies side by side
+/// in the image, fills several well: so many multiply-adds are to each value loaded then.
+inline bool runsSuit(const ConvShape& s) {
+  const int64_t lanes = vectorLanes(), run = s.kernelWidth * s.channels, whole = roundUp(run, lanes);
+  return s.groups == 1 && s.moves.dilationWidth == 1 && s.channels < 16 && s.outputs <= lanes &&
+         lanes < whole && 10 * run >= 9 * whole;
+}
+
+/// A product of gradients, by their outputs, and runs of the image. Its sums are turned at the end.
+inline void runsByWeight(const ConvShape& s, const float* gradient, const float* x, float* dw) {
+  const WindowMoves& m = s.moves;
+  const int64_t run = s.kernelWidth * s.channels;
+  const bool padded = m.top + m.bottom + m.left + m.right > 0;
+  const int64_t height = s.height + m.top + m.bottom, width = s.width + m.left + m.right;
+  const int64_t rowStep = width * s.channels;
+  std::vector<int64_t> gradientRows, imageRows;
+  for (int64_t i = 0; i < s.outHeight; ++i) {
+    gradientRows.push_back(i * s.outWidth * s.outputs);
+    imageRows.push_back(i * m.strideHeight * rowStep);
+  }
+  const Block sums = takeFloats(s.weightElements());
+  overImages(s, 1, padded ? height * rowStep : 0, sums.floats(),
+             [&](int64_t, int64_t, int64_t image, float* out, bool accumulate, float* scratch) {
+               const float* values = x + image * s.height * s.width * s.channels;
+               if (padded) {
+                 std::fill(scratch, scratch + height * rowStep, 0.0f);
+                 for (int64_t row = 0; row < s.height; ++row)
+                   std::copy_n(values + row * s.width * s.channels, s.width * s.channels,
+                               scratch + (row + m.top) * rowStep + m.left * s.channels);
+                 values = scratch;
+               }
+               const float* from = gradient + image * s.outHeight * s.outWidth * s.outputs;
+               const float* aRows[lineFloats];  // no vector is longer
+               float* cRows[lineFloats];
+               for (int64_t k = 0; k < s.outputs; ++k) aRows[k] = from + k;
+               TileProduct tiles{};
+               tiles.aRows = aRows, tiles.cRows = cRows, tiles.rows = s.outputs;
+               tiles.columns = run;
+               tiles.segments = gradientRows.data(), tiles.segmentCount = s.outHeight;
+               tiles.length = s.outWidth, tiles.aStep = s.outputs;
+               tiles.bStep = m.strideWidth * s.channels, tiles.bSegments = imageRows.data();
+               tiles.addedRows = accumulate ? cRows : nullptr;
+               for (int64_t row = 0; row < s.kernelHeight; ++row) {
+                 for (int64_t k = 0; k < s.outputs; ++k) cRows[k] = out + (row * s.outputs + k) * run;
+                 tiles.b = values + row * m.dilationHeight * rowStep;
+                 dispatch(tiles);
+               }
+             });
+  for (int64_t row = 0; row < s.kernelHeight; ++row)
+    for (int64_t i = 0; i < run; ++i)
+      for (int64_t k = 0; k < s.outputs; ++k)
+        dw[(row * run + i) * s.outputs + k] = sums.floats()[(row * s.outputs + k) * run + i];
+}
+
 /// A product of pixels and gradients. Rows of the weight are dealt out to the threads and, where those are
 /// few, blocks of images too, whose sums are then added in order.
 inline void directByWeight(const ConvShape& given, const float* gradient, const float* x, float* dw) {
   const ConvShape s = asRows(given);
+  if (runsSuit(s)) return runsByWeight(s, gradient, x, dw);
   if (s.groups == 1 && s.moves.dilationWidth == 1) {
     const int64_t n = neighboursInVector(s.outputs, s.outWidth, s.kernelWidth, s.moves.strideWidth);
     if (n > 1) return widenedByWeight(s, n, gradient, x, dw);
