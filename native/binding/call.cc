@@ -43,6 +43,10 @@ std::string given(const Napi::Value& value) {
 
 }  // namespace
 
+std::string Call::Argument::name() const {
+  return element < 0 ? list : std::string(list) + "[" + std::to_string(element) + "]";
+}
+
 void Call::refuse(size_t index, const char* argument, const char* wanted) const {
   throw TypeError(what(argument) + " is " + given(info_[index]) + ", wants " + wanted);
 }
@@ -70,10 +74,12 @@ std::vector<Tensor> Call::tensors(size_t index, const char* argument, std::vecto
   std::vector<Tensor> list;
   for (uint32_t i = 0; i < length; ++i) {
     const Napi::Value item = array[i];
-    const std::string name = std::string(argument) + "[" + std::to_string(i) + "]";
-    if (!item.IsNumber()) throw TypeError(what(name.c_str()) + " is " + given(item) + ", wants a tensor");
+    const Argument element{argument, i};
+    if (!item.IsNumber())
+      throw TypeError(what(element.name().c_str()) + " is " + given(item) + ", wants a tensor");
     const double handle = item.As<Napi::Number>().DoubleValue();
-    list.push_back(environment_.find(handle, operation_, name.c_str()));
+    const Tensor* tensor = environment_.findIfAlive(handle);
+    list.push_back(tensor ? *tensor : environment_.find(handle, operation_, element.name().c_str()));
     if (handles) handles->push_back(handle);
   }
   return list;
@@ -92,18 +98,22 @@ std::vector<Tensor> Call::allTaken(size_t index, const char* argument) const {
   return list;
 }
 
-int64_t Call::whole(const Napi::Value& value, const std::string& what, int64_t least, int64_t most) const {
-  const std::string range = "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
-  if (!value.IsNumber()) throw TypeError(what + " is " + given(value) + ", wants " + range);
-  const double number = value.As<Napi::Number>().DoubleValue();
-  if (!(number >= static_cast<double>(least) && number <= static_cast<double>(most)) ||
-      number != std::trunc(number))
-    throw RangeError(what + " is " + given(value) + ", wants " + range);
-  return static_cast<int64_t>(number);
+int64_t Call::whole(const Napi::Value& value, const Argument& argument, int64_t least, int64_t most) const {
+  // Anything but a number becomes one that is no whole number.
+  double number = NAN;
+  if (value.IsNumber()) number = value.As<Napi::Number>().DoubleValue();
+  if (number >= static_cast<double>(least) && number <= static_cast<double>(most) &&
+      number == std::trunc(number))
+    return static_cast<int64_t>(number);
+  const std::string told = what(argument.name().c_str()) + " is " + given(value) +
+                           ", wants a whole number from " + std::to_string(least) + " to " +
+                           std::to_string(most);
+  if (!value.IsNumber()) throw TypeError(told);
+  throw RangeError(told);
 }
 
 int64_t Call::integer(size_t index, const char* argument, int64_t least, int64_t most) const {
-  return whole(info_[index], what(argument), least, most);
+  return whole(info_[index], {argument}, least, most);
 }
 
 double Call::number(size_t index, const char* argument) const {
@@ -140,8 +150,7 @@ std::vector<int64_t> Call::integers(size_t index, const char* argument, int64_t 
     throw RangeError(what(argument) + " has " + std::to_string(length) + " elements, wants at most " +
                      std::to_string(maxLength));
   std::vector<int64_t> list;
-  for (uint32_t i = 0; i < length; ++i)
-    list.push_back(whole(array[i], what(argument) + "[" + std::to_string(i) + "]", least, most));
+  for (uint32_t i = 0; i < length; ++i) list.push_back(whole(array[i], {argument, i}, least, most));
   return list;
 }
 

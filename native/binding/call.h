@@ -64,9 +64,15 @@ class Call {
   Napi::Value nothing() const { return info_.Env().Undefined(); }
 
  private:
+  /// An argument or an element of one, whose name is made where it is told: most are right.
+  struct Argument {
+    const char* list;
+    int64_t element = -1;
+    std::string name() const;
+  };
   std::string what(const char* argument) const { return std::string(operation_) + ": " + argument; }
   [[noreturn]] void refuse(size_t index, const char* argument, const char* wanted) const;
-  int64_t whole(const Napi::Value& value, const std::string& what, int64_t least, int64_t most) const;
+  int64_t whole(const Napi::Value& value, const Argument& argument, int64_t least, int64_t most) const;
 
   const Napi::CallbackInfo& info_;
   const char* operation_;

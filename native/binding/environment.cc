@@ -110,12 +110,16 @@ double Environment::add(Tensor tensor) {
   return static_cast<double>(handle);
 }
 
+const Tensor* Environment::findIfAlive(double number) const {
+  if (!(number >= environments && number < maxHandle)) return nullptr;
+  const auto found = tensors_.find(static_cast<uint64_t>(number));
+  return found != tensors_.end() && static_cast<double>(found->first) == number ? &found->second : nullptr;
+}
+
 const Tensor& Environment::find(double number, const char* operation, const char* argument) const {
+  if (const Tensor* tensor = findIfAlive(number)) return *tensor;
   const bool possible = number >= environments && number < maxHandle;
   const uint64_t handle = possible ? static_cast<uint64_t>(number) : 0;
-  if (static_cast<double>(handle) == number) {
-    if (const auto found = tensors_.find(handle); found != tensors_.end()) return found->second;
-  }
   const std::string where = std::string(operation) + ": " + argument;
   if (!possible || static_cast<double>(handle) != number || handle / environments >= nextSerial.load())
     throw TypeError(where + " is no tensor");

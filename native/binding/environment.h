@@ -28,7 +28,9 @@ class Environment {
   // Handles. A handle is a number that is never used twice in the process, so that a stale one, or one of
   // another environment, is told from a live one.
   double add(Tensor tensor);
-  /// Throws StateError where the handle is no live tensor of this environment.
+  /// Null where the handle is no live tensor of this environment.
+  const Tensor* findIfAlive(double handle) const;
+  /// Throws StateError there.
   const Tensor& find(double handle, const char* operation, const char* argument) const;
   void release(double handle);
   int64_t liveTensors() const { return static_cast<int64_t>(tensors_.size()); }
