@@ -114,7 +114,7 @@ export class Node {
 
   #release(): readonly Edge[] {
     const { edges } = this;
-    for (const { tensor } of this.#saved) tensor.dispose();
+    for (const { tensor } of this.#saved) tensor.discard();
     this.#freed = true;
     this.#saved = [];
     this.edges = [];
@@ -276,8 +276,8 @@ function propagate(
             if (edge instanceof Node) pending.set(edge, together(pending.get(edge) ?? [], g));
             else sink(edge, g);
           }
-          incoming.dispose();
-          further?.dispose();
+          incoming.discard();
+          further?.discard();
         }
         if (!options.retainGraph) node.free();
       }

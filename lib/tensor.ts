@@ -42,14 +42,22 @@ export class Tensor<D extends DType = 'f32'> implements Disposable {
   #shape: Shape | undefined;
   #disposed = false;
   #kept = false;
+  #outlives = false;
 
   /** Wraps a handle; called by operations. Users create tensors with `tensor`, `zeros`, `randn` and the like. */
   constructor(handle: Handle, dtype: D, versions: Versions = { changes: 0 }) {
     this.handle = handle;
     this.dtype = dtype;
     this.versions = versions;
-    collected.register(this, handle, this);
-    created?.push(this);
+    if (created) created.push(this);
+    else this.outlive();
+  }
+
+  /** Told where no scope will dispose the tensor: memory goes back by garbage collection then. */
+  outlive(): void {
+    if (this.#outlives || this.#disposed) return;
+    this.#outlives = true;
+    collected.register(this, this.handle, this);
   }
 
   /** Whether backward() computes a gradient for this tensor, which must be f32 then. */
@@ -107,7 +115,9 @@ export class Tensor<D extends DType = 'f32'> implements Disposable {
   /** A tensor over the same storage that autograd does not follow back. */
   detach(): Tensor<D> {
     requireLive('detach', 'tensor', this);
-    return new Tensor(native.alias(this.handle), this.dtype, this.versions);
+    const alias = new Tensor(native.alias(this.handle), this.dtype, this.versions);
+    alias.#shape = this.#shape;
+    return alias;
   }
 
   /** Copies the elements of `source`, of the same shape and dtype, into this tensor's storage. */
@@ -121,13 +131,22 @@ export class Tensor<D extends DType = 'f32'> implements Disposable {
     if (!this.#disposed) native.dispose(this.giveUp());
   }
 
+  /** The same of a tensor that nobody else has: nobody will ask for its shape. */
+  discard(): void {
+    if (!this.#disposed) native.dispose(this.#release());
+  }
+
   /** The handle, for a native function that disposes it: as dispose(), but for what that function does. */
   giveUp(): Handle {
     requireLive('giveUp', 'tensor', this);
     this.#shape ??= Object.freeze(native.shape(this.handle));
+    return this.#release();
+  }
+
+  #release(): Handle {
     this.#disposed = true;
     // What the registry knows, even of a dead tensor, outlives all small collections of garbage.
-    collected.unregister(this);
+    if (this.#outlives) collected.unregister(this);
     this.node?.drop();
     this.node = null;
     this.grad?.dispose();
@@ -142,6 +161,7 @@ export class Tensor<D extends DType = 'f32'> implements Disposable {
   /** Takes the tensor out of every scope: it lives until it is disposed or collected. */
   keep(): this {
     this.#kept = true;
+    this.outlive();
     return this;
   }
 
@@ -237,8 +257,9 @@ export function scope<T>(work: () => T): T {
     created = outer;
     for (const tensor of mine) {
       if (tensor.kept || tensor.disposed) continue;
-      if (returned.has(tensor)) outer?.push(tensor);
-      else tensor.dispose();
+      if (!returned.has(tensor)) tensor.dispose();
+      else if (outer) outer.push(tensor);
+      else tensor.outlive();
     }
   }
 }
