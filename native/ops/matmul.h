@@ -51,7 +51,8 @@ inline void multiplyTurned(const Product& p, const float* a, const float* b, flo
   CopyLoops loops;
   loops.rows = {p.m, 1, p.n};
   loops.columns = {p.n, p.m, 1};
-  parallelRanges(p.n, 4096, [&](int64_t from, int64_t to) {
+  const int64_t rowsAtOnce = std::max<int64_t>(lineFloats, elementGrain / 4 / p.m);
+  parallelRanges(p.n, rowsAtOnce, [&](int64_t from, int64_t to) {
     dispatch(CopyBlocks<4>{&loops, reinterpret_cast<const std::byte*>(turned.data()),
                            reinterpret_cast<std::byte*>(c), 0, 1, 0, p.m, from, to});
   });
