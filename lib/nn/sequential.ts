@@ -60,11 +60,11 @@ export class Sequential extends Module {
 
   /** A Conv2d, ReLU perhaps and a MaxPool2d from the i-th layer on, where they can be one pass. */
   #convMaxPool(i: number, x: Tensor): [result: Tensor, taken: number] | null {
-    const [conv, then, after] = [0, 1, 2].map((next) => this.#layers[i + next]?.[1]);
-    const relu = then instanceof ReLU;
-    const pool = relu ? after : then;
+    const conv = this.at(i);
+    const relu = this.#layers[i + 1]?.[1] instanceof ReLU;
+    const pool = this.#layers[relu ? i + 2 : i + 1]?.[1];
     // What extends a layer may compute something else.
-    if (conv?.constructor !== Conv2d || pool?.constructor !== MaxPool2d) return null;
+    if (conv.constructor !== Conv2d || pool?.constructor !== MaxPool2d) return null;
     const { weight, bias, options } = conv as Conv2d;
     const { kernelSize, options: poolOptions } = pool as MaxPool2d;
     if (Object.keys(poolOptions).length > 0) return null;

@@ -35,6 +35,16 @@ struct ConvPoolShape {
   int64_t rowsAtOnce(int64_t most) const { return std::min(windowRows, narrowRows(conv, 2 * most, 2) / 2); }
 };
 
+/// Whether to do without what lies between is worth more than what another algorithm of convolution saves.
+inline bool poolsAtOnce(const ConvPoolShape& s, const std::string& algorithm) {
+  constexpr double saved = 0.25;
+  if (!s.narrow) return false;
+  const ConvAlgorithm chosen = chooseAlgorithm("conv2dMaxPool2d", ConvPass::forward, s.conv, algorithm);
+  if (algorithm != "auto" && chosen != ConvAlgorithm::narrow) return false;
+  const ConvCost cost{ConvPass::forward, s.conv};
+  return cost.milliseconds(ConvAlgorithm::narrow) <= (1 + saved) * cost.milliseconds(chosen);
+}
+
 /// maxPool2d(conv2d(x, weight, bias), kernel), with ReLU between where asked. No tensors where two passes do
 /// as well.
 inline MaxPooled conv2dMaxPool2d(Stream& stream, const Tensor& x, const Tensor& weight, const Tensor& bias,
@@ -49,8 +59,7 @@ inline MaxPooled conv2dMaxPool2d(Stream& stream, const Tensor& x, const Tensor& 
     requireType(operation, "bias", bias, DType::f32);
     requireShape(operation, "bias", bias, {s.conv.outputs});
   }
-  if (chooseAlgorithm(operation, ConvPass::forward, s.conv, algorithm) != ConvAlgorithm::narrow || !s.narrow)
-    return {};
+  if (!poolsAtOnce(s, algorithm)) return {};
   const Tensor y(operation, s.out(), DType::f32);
   Tensor indices;
   if (wantsIndices) indices = Tensor(operation, s.out(), DType::u8);
