@@ -93,7 +93,7 @@ struct ConvCost {
   }
 
   double scatter() const {
-    constexpr double share = 0.7, addCycles = 3;
+    constexpr double share = 0.75, addCycles = 3;
     const double across = static_cast<double>(s.images * s.outWidth) * vectors(s.kernelWidth * s.channels);
     const double sums = across * static_cast<double>(s.outHeight * s.kernelHeight * s.outputs) / (2 * share);
     return sums + across * static_cast<double>(s.height) * addCycles;

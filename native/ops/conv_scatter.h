@@ -17,7 +17,7 @@
 namespace striate {
 
 inline bool scatterSuits(const ConvShape& s) {
-  return s.groups == 1 && s.moves.dilationWidth == 1 && 2 * s.channels <= vectorLanes();
+  return s.groups == 1 && s.moves.dilationWidth == 1 && s.channels < vectorLanes();
 }
 
 /// Rows of dL/dx that `count` kernel rows reach, those packed from the `first` on.
