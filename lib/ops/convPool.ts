@@ -4,6 +4,7 @@ import { handleOf, handleOrNull, Tensor } from '../tensor.js';
 import type { Conv2dOptions } from './conv.js';
 import { convMoves } from './convMoves.js';
 import { pair, type Pair } from './pair.js';
+import { reluBiasGradients } from './reluBias.js';
 
 /**
  * maxPool2d(conv2d(x, weight, bias, options), kernelSize) in one pass, where the convolution has so few outputs that its
@@ -37,9 +38,8 @@ export function convMaxPool2d(
     inputs,
     saved,
     (g, [image, kernels, chosen, out], [needX, needWeight, needBias]) => {
-      const dy = out ? new Tensor(native.reluBackward(g.giveUp(), out.handle), 'f32') : g;
       // Each window's gradient goes to one place, so that their sum is that of all places'.
-      const byBias = needBias ? new Tensor(native.sum(dy.handle, [0, 1, 2], false), 'f32') : null;
+      const [dy, byBias] = reluBiasGradients(g, out, needBias);
       const places = [dy.handle, chosen.handle] as const;
       const byWeight = needWeight
         ? new Tensor(
