@@ -344,7 +344,10 @@ export interface Binding {
   ): Handle;
 
   // optimizer.cc; parameters and state change in place
-  /** Of `steps`, how many each parameter will have taken after this one. Clipping is infinite where there is none. */
+  /**
+   * Of `steps`, how many each parameter will have taken after this one. Clipping is infinite where there is none;
+   * `totalNorm` is the norm that clipNorm bounds where it is of more gradients than these.
+   */
   sgd(
     parameters: readonly Handle[],
     gradients: readonly Handle[],
@@ -358,8 +361,28 @@ export interface Binding {
     clipValue: number,
     clipNorm: number,
     maxNorm: number,
+    totalNorm: Handle | null,
   ): void;
   adam(
+    parameters: readonly Handle[],
+    gradients: readonly Handle[],
+    means: readonly Handle[],
+    variances: readonly Handle[],
+    highest: readonly Handle[],
+    steps: readonly number[],
+    lr: number,
+    beta1: number,
+    beta2: number,
+    eps: number,
+    weightDecay: number,
+    decoupled: boolean,
+    biasCorrection: boolean,
+    clipValue: number,
+    clipNorm: number,
+    maxNorm: number,
+    totalNorm: Handle | null,
+  ): void;
+  nadam(
     parameters: readonly Handle[],
     gradients: readonly Handle[],
     means: readonly Handle[],
@@ -371,9 +394,11 @@ export interface Binding {
     eps: number,
     weightDecay: number,
     decoupled: boolean,
+    momentumDecay: number,
     clipValue: number,
     clipNorm: number,
     maxNorm: number,
+    totalNorm: Handle | null,
   ): void;
   adagrad(
     parameters: readonly Handle[],
@@ -387,6 +412,21 @@ export interface Binding {
     clipValue: number,
     clipNorm: number,
     maxNorm: number,
+    totalNorm: Handle | null,
+  ): void;
+  adadelta(
+    parameters: readonly Handle[],
+    gradients: readonly Handle[],
+    squares: readonly Handle[],
+    changes: readonly Handle[],
+    lr: number,
+    rho: number,
+    eps: number,
+    weightDecay: number,
+    clipValue: number,
+    clipNorm: number,
+    maxNorm: number,
+    totalNorm: Handle | null,
   ): void;
   rmsProp(
     parameters: readonly Handle[],
@@ -402,7 +442,28 @@ export interface Binding {
     clipValue: number,
     clipNorm: number,
     maxNorm: number,
+    totalNorm: Handle | null,
   ): void;
+  lion(
+    parameters: readonly Handle[],
+    gradients: readonly Handle[],
+    means: readonly Handle[],
+    lr: number,
+    beta1: number,
+    beta2: number,
+    weightDecay: number,
+    clipValue: number,
+    clipNorm: number,
+    maxNorm: number,
+    totalNorm: Handle | null,
+  ): void;
+  /** The norm of gradients whose elements are clipped to [−clipValue, clipValue]. */
+  gradientNorm(gradients: readonly Handle[], clipValue: number): Handle;
   /** Changes the gradients; gives the norm that they had. */
   clipGradNorm(gradients: readonly Handle[], maxNorm: number): Handle;
+
+  // lbfgs.cc; vectors [n]
+  dot(a: Handle, b: Handle): Handle;
+  /** From how gradients have changed with the moves of the parameters, the oldest first. */
+  lbfgsDirection(gradient: Handle, differences: readonly Handle[], moves: readonly Handle[]): Handle;
 }

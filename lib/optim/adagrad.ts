@@ -1,13 +1,8 @@
 import { native } from '../native.js';
-import { handleOf, type Tensor } from '../tensor.js';
-import {
-  clippingOf,
-  handlesOf,
-  Optimizer,
-  requireNumber,
-  type CommonOptions,
-  type Step,
-} from './optimizer.js';
+import { handleOf } from '../tensor.js';
+import type { OptimizedParameters } from './group.js';
+import { clippingOf, handlesOf, Optimizer, type Step } from './optimizer.js';
+import { requireNumber, unclipped, type CommonOptions } from './options.js';
 
 /** Defaults: lr 1e-2, weightDecay 0. */
 export interface AdagradOptions extends CommonOptions {
@@ -19,6 +14,15 @@ export interface AdagradOptions extends CommonOptions {
   readonly eps?: number;
 }
 
+const defaults: Required<AdagradOptions> = {
+  lr: 1e-2,
+  lrDecay: 0,
+  weightDecay: 0,
+  initialAccumulatorValue: 0,
+  eps: 1e-10,
+  ...unclipped,
+};
+
 /**
  * AdaGrad (Duchi et al., 2011). Where g is a parameter's gradient and t the number of the step,
  *
@@ -26,31 +30,18 @@ export interface AdagradOptions extends CommonOptions {
  *     s ← s + g²                              (s is initialAccumulatorValue before the first step)
  *     p ← p − lr/(1 + (t − 1)·lrDecay) · g / (√s + eps)
  *
- * @throws TypeError or RangeError for options out of range, and parameters that are no f32 tensors, the results of
- *   operations, none, or one twice
+ * @throws TypeError or RangeError for options unknown or out of range, and parameters that are no f32 tensors, the results
+ *   of operations, none, or one twice
  */
 export class Adagrad extends Optimizer<Required<AdagradOptions>, 'sum'> {
-  constructor(
-    parameters: Iterable<Tensor>,
-    {
-      lr = 1e-2,
-      lrDecay = 0,
-      weightDecay = 0,
-      initialAccumulatorValue = 0,
-      eps = 1e-10,
-      clipValue = null,
-      clipNorm = null,
-      maxNorm = null,
-    }: AdagradOptions = {},
-  ) {
-    const clipping = { clipValue, clipNorm, maxNorm };
-    super(parameters, { lr, lrDecay, weightDecay, initialAccumulatorValue, eps, ...clipping });
+  constructor(parameters: OptimizedParameters<AdagradOptions>, options: AdagradOptions = {}) {
+    super(parameters, defaults, options);
   }
 
-  protected override checkOptions(options: Required<AdagradOptions>): void {
-    requireNumber('Adagrad: lrDecay', options.lrDecay, 0);
-    requireNumber('Adagrad: initialAccumulatorValue', options.initialAccumulatorValue, 0);
-    requireNumber('Adagrad: eps', options.eps, 0);
+  protected override checkOptions(name: string, options: Required<AdagradOptions>): void {
+    requireNumber(`${name}: lrDecay`, options.lrDecay, 0);
+    requireNumber(`${name}: initialAccumulatorValue`, options.initialAccumulatorValue, 0);
+    requireNumber(`${name}: eps`, options.eps, 0);
   }
 
   protected override stateNames(): readonly ['sum'] {
@@ -71,7 +62,7 @@ export class Adagrad extends Optimizer<Required<AdagradOptions>, 'sum'> {
       options.lrDecay,
       options.eps,
       options.weightDecay,
-      ...clippingOf(options),
+      ...clippingOf(step, options),
     );
   }
 }

@@ -1,14 +1,8 @@
 import { native } from '../native.js';
-import { handleOf, type Tensor } from '../tensor.js';
-import {
-  clippingOf,
-  handlesOf,
-  Optimizer,
-  requireFlag,
-  requireNumber,
-  type CommonOptions,
-  type Step,
-} from './optimizer.js';
+import { handleOf } from '../tensor.js';
+import type { OptimizedParameters } from './group.js';
+import { clippingOf, handlesOf, Optimizer, type Step } from './optimizer.js';
+import { requireBetas, requireFlag, requireNumber, unclipped, type CommonOptions } from './options.js';
 
 /** Defaults: lr 1e-3, weightDecay 0, or 0.01 in AdamW. */
 export interface AdamOptions extends CommonOptions {
@@ -18,7 +12,27 @@ export interface AdamOptions extends CommonOptions {
   readonly eps?: number;
   /** Whether weight decay shrinks parameters by itself rather than through the gradient. Default: false; true in AdamW. */
   readonly decoupledWeightDecay?: boolean;
+  /**
+   * Whether the running means, which start at 0, are divided by 1 − βᵗ, their weight after t steps. Default: true. Without,
+   * the first steps are of about lr·(1 − β₁)/√(1 − β₂): 3 lr.
+   */
+  readonly biasCorrection?: boolean;
+  /** Whether gradients are divided by the largest mean square so far (Reddi et al., 2018). Default: false. */
+  readonly amsgrad?: boolean;
 }
+
+const defaults: Required<AdamOptions> = {
+  lr: 1e-3,
+  betas: [0.9, 0.999],
+  eps: 1e-8,
+  weightDecay: 0,
+  decoupledWeightDecay: false,
+  biasCorrection: true,
+  amsgrad: false,
+  ...unclipped,
+};
+
+type State = 'mean' | 'variance' | 'highest';
 
 /**
  * Adam (Kingma and Ba, 2015). Where g is a parameter's gradient and t the number of the step,
@@ -26,56 +40,46 @@ export interface AdamOptions extends CommonOptions {
  *     g ← g + weightDecay·p                   (with decoupledWeightDecay p ← p − lr·weightDecay·p)
  *     m ← β₁·m + (1 − β₁)·g
  *     v ← β₂·v + (1 − β₂)·g²
- *     p ← p − lr·(m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + eps)
+ *     w = v                                   (with amsgrad w ← max(w, v))
+ *     p ← p − lr·(m / (1 − β₁ᵗ)) / (√(w / (1 − β₂ᵗ)) + eps)
  *
- * @throws TypeError or RangeError for options out of range, and parameters that are no f32 tensors, the results of
- *   operations, none, or one twice
+ * and without biasCorrection p ← p − lr·m / (√w + eps).
+ *
+ * @throws TypeError or RangeError for options unknown or out of range, and parameters that are no f32 tensors, the results
+ *   of operations, none, or one twice
  */
-export class Adam extends Optimizer<Required<AdamOptions>, 'mean' | 'variance'> {
-  constructor(
-    parameters: Iterable<Tensor>,
-    {
-      lr = 1e-3,
-      betas = [0.9, 0.999],
-      eps = 1e-8,
-      weightDecay = 0,
-      decoupledWeightDecay = false,
-      clipValue = null,
-      clipNorm = null,
-      maxNorm = null,
-    }: AdamOptions = {},
-  ) {
-    const clipping = { clipValue, clipNorm, maxNorm };
-    super(parameters, { lr, betas, eps, weightDecay, decoupledWeightDecay, ...clipping });
+export class Adam extends Optimizer<Required<AdamOptions>, State> {
+  constructor(parameters: OptimizedParameters<AdamOptions>, options: AdamOptions = {}) {
+    super(parameters, defaults, options);
   }
 
-  protected override checkOptions(options: Required<AdamOptions>): void {
-    const { name } = this.constructor;
-    const betas: unknown = options.betas;
-    if (!Array.isArray(betas) || betas.length !== 2) throw new TypeError(`${name}: betas wants two numbers`);
-    requireNumber(`${name}: betas[0]`, betas[0], 0, 1);
-    requireNumber(`${name}: betas[1]`, betas[1], 0, 1);
+  protected override checkOptions(name: string, options: Required<AdamOptions>): void {
+    requireBetas(`${name}: betas`, options.betas);
     requireNumber(`${name}: eps`, options.eps, 0);
-    requireFlag(`${name}: decoupledWeightDecay`, options.decoupledWeightDecay);
+    for (const flag of ['decoupledWeightDecay', 'biasCorrection', 'amsgrad'] as const) {
+      requireFlag(`${name}: ${flag}`, options[flag]);
+    }
   }
 
-  protected override stateNames(): readonly ['mean', 'variance'] {
-    return ['mean', 'variance'];
+  protected override stateNames({ amsgrad }: Required<AdamOptions>): readonly State[] {
+    return amsgrad ? ['mean', 'variance', 'highest'] : ['mean', 'variance'];
   }
 
-  protected override update(step: Step<'mean' | 'variance'>, options: Required<AdamOptions>): void {
+  protected override update(step: Step<State>, options: Required<AdamOptions>): void {
     native.adam(
       step.parameters.map(handleOf),
       step.gradients.map(handleOf),
       handlesOf(step, 'mean'),
       handlesOf(step, 'variance'),
+      handlesOf(step, 'highest'),
       step.steps,
       options.lr,
       ...options.betas,
       options.eps,
       options.weightDecay,
       options.decoupledWeightDecay,
-      ...clippingOf(options),
+      options.biasCorrection,
+      ...clippingOf(step, options),
     );
   }
 }
@@ -83,7 +87,7 @@ export class Adam extends Optimizer<Required<AdamOptions>, 'mean' | 'variance'> 
 /** Adam with decoupled weight decay (Loshchilov and Hutter, 2019) of 0.01 by default; see Adam. */
 export class AdamW extends Adam {
   constructor(
-    parameters: Iterable<Tensor>,
+    parameters: OptimizedParameters<AdamOptions>,
     { weightDecay = 0.01, decoupledWeightDecay = true, ...options }: AdamOptions = {},
   ) {
     super(parameters, { ...options, weightDecay, decoupledWeightDecay });

@@ -1,6 +1,11 @@
+export { Adadelta, type AdadeltaOptions } from './adadelta.js';
 export { Adagrad, type AdagradOptions } from './adagrad.js';
 export { Adam, AdamW, type AdamOptions } from './adam.js';
 export { clipGradNorm } from './clip.js';
-export { Optimizer, type CommonOptions, type OptimizerState, type Step } from './optimizer.js';
+export { Group, type OptimizedParameters, type ParameterGroup } from './group.js';
+export { Lion, type LionOptions } from './lion.js';
+export { NAdam, type NAdamOptions } from './nadam.js';
+export { Optimizer, type OptimizerState, type Step } from './optimizer.js';
+export type { CommonOptions } from './options.js';
 export { RMSprop, type RMSpropOptions } from './rmsprop.js';
 export { SGD, type SGDOptions } from './sgd.js';

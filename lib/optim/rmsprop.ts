@@ -1,14 +1,8 @@
 import { native } from '../native.js';
-import { handleOf, type Tensor } from '../tensor.js';
-import {
-  clippingOf,
-  handlesOf,
-  Optimizer,
-  requireFlag,
-  requireNumber,
-  type CommonOptions,
-  type Step,
-} from './optimizer.js';
+import { handleOf } from '../tensor.js';
+import type { OptimizedParameters } from './group.js';
+import { clippingOf, handlesOf, Optimizer, type Step } from './optimizer.js';
+import { requireFlag, requireNumber, requireShare, unclipped, type CommonOptions } from './options.js';
 
 /** Defaults: lr 1e-2, weightDecay 0. */
 export interface RMSpropOptions extends CommonOptions {
@@ -22,6 +16,16 @@ export interface RMSpropOptions extends CommonOptions {
   readonly centered?: boolean;
 }
 
+const defaults: Required<RMSpropOptions> = {
+  lr: 1e-2,
+  alpha: 0.99,
+  eps: 1e-8,
+  weightDecay: 0,
+  momentum: 0,
+  centered: false,
+  ...unclipped,
+};
+
 type State = 'square' | 'mean' | 'velocity';
 
 /**
@@ -34,34 +38,19 @@ type State = 'square' | 'mean' | 'velocity';
  *     d = g / (√w + eps)
  *     p ← p − lr·d                            (with momentum b ← momentum·b + d, p ← p − lr·b)
  *
- * @throws TypeError or RangeError for options out of range, and parameters that are no f32 tensors, the results of
- *   operations, none, or one twice
+ * @throws TypeError or RangeError for options unknown or out of range, and parameters that are no f32 tensors, the results
+ *   of operations, none, or one twice
  */
 export class RMSprop extends Optimizer<Required<RMSpropOptions>, State> {
-  constructor(
-    parameters: Iterable<Tensor>,
-    {
-      lr = 1e-2,
-      alpha = 0.99,
-      eps = 1e-8,
-      weightDecay = 0,
-      momentum = 0,
-      centered = false,
-      clipValue = null,
-      clipNorm = null,
-      maxNorm = null,
-    }: RMSpropOptions = {},
-  ) {
-    const clipping = { clipValue, clipNorm, maxNorm };
-    super(parameters, { lr, alpha, eps, weightDecay, momentum, centered, ...clipping });
+  constructor(parameters: OptimizedParameters<RMSpropOptions>, options: RMSpropOptions = {}) {
+    super(parameters, defaults, options);
   }
 
-  protected override checkOptions(options: Required<RMSpropOptions>): void {
-    requireNumber('RMSprop: alpha', options.alpha, 0);
-    if (options.alpha > 1) throw new RangeError(`RMSprop: alpha is ${options.alpha}, wants at most 1`);
-    requireNumber('RMSprop: eps', options.eps, 0);
-    requireNumber('RMSprop: momentum', options.momentum, 0);
-    requireFlag('RMSprop: centered', options.centered);
+  protected override checkOptions(name: string, options: Required<RMSpropOptions>): void {
+    requireShare(`${name}: alpha`, options.alpha);
+    requireNumber(`${name}: eps`, options.eps, 0);
+    requireNumber(`${name}: momentum`, options.momentum, 0);
+    requireFlag(`${name}: centered`, options.centered);
   }
 
   protected override stateNames({ momentum, centered }: Required<RMSpropOptions>): readonly State[] {
@@ -84,7 +73,7 @@ export class RMSprop extends Optimizer<Required<RMSpropOptions>, State> {
       options.eps,
       options.weightDecay,
       options.momentum,
-      ...clippingOf(options),
+      ...clippingOf(step, options),
     );
   }
 }

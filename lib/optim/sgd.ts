@@ -1,14 +1,8 @@
 import { native } from '../native.js';
-import { handleOf, type Tensor } from '../tensor.js';
-import {
-  clippingOf,
-  handlesOf,
-  Optimizer,
-  requireFlag,
-  requireNumber,
-  type CommonOptions,
-  type Step,
-} from './optimizer.js';
+import { handleOf } from '../tensor.js';
+import type { OptimizedParameters } from './group.js';
+import { clippingOf, handlesOf, Optimizer, type Step } from './optimizer.js';
+import { requireFlag, requireNumber, unclipped, type CommonOptions } from './options.js';
 
 /** Defaults: lr 1e-3, weightDecay 0. */
 export interface SGDOptions extends CommonOptions {
@@ -20,6 +14,15 @@ export interface SGDOptions extends CommonOptions {
   readonly nesterov?: boolean;
 }
 
+const defaults: Required<SGDOptions> = {
+  lr: 1e-3,
+  momentum: 0,
+  dampening: 0,
+  weightDecay: 0,
+  nesterov: false,
+  ...unclipped,
+};
+
 /**
  * Stochastic gradient descent, with momentum after Sutskever et al., "On the importance of initialization and momentum
  * in deep learning" (2013), in PyTorch's form. Where g is a parameter's gradient,
@@ -28,34 +31,22 @@ export interface SGDOptions extends CommonOptions {
  *     v ← momentum·v + (1 − dampening)·g      (v ← g in the first step)
  *     p ← p − lr·v                            (p − lr·(g + momentum·v) with nesterov)
  *
- * @throws TypeError or RangeError for options out of range, and parameters that are no f32 tensors, the results of
- *   operations, none, or one twice
+ * @throws TypeError or RangeError for options unknown or out of range, and parameters that are no f32 tensors, the results
+ *   of operations, none, or one twice
  */
 export class SGD extends Optimizer<Required<SGDOptions>, 'velocity'> {
-  constructor(
-    parameters: Iterable<Tensor>,
-    {
-      lr = 1e-3,
-      momentum = 0,
-      dampening = 0,
-      weightDecay = 0,
-      nesterov = false,
-      clipValue = null,
-      clipNorm = null,
-      maxNorm = null,
-    }: SGDOptions = {},
-  ) {
-    super(parameters, { lr, momentum, dampening, weightDecay, nesterov, clipValue, clipNorm, maxNorm });
+  constructor(parameters: OptimizedParameters<SGDOptions>, options: SGDOptions = {}) {
+    super(parameters, defaults, options);
   }
 
-  protected override checkOptions(options: Required<SGDOptions>): void {
+  protected override checkOptions(name: string, options: Required<SGDOptions>): void {
     const { momentum, dampening, nesterov } = options;
-    requireNumber('SGD: momentum', momentum, 0);
-    requireNumber('SGD: dampening', dampening);
-    requireFlag('SGD: nesterov', nesterov);
+    requireNumber(`${name}: momentum`, momentum, 0);
+    requireNumber(`${name}: dampening`, dampening);
+    requireFlag(`${name}: nesterov`, nesterov);
     if (nesterov && (momentum === 0 || dampening !== 0)) {
       throw new RangeError(
-        `SGD: nesterov wants momentum above 0 and dampening 0, got ${momentum} and ${dampening}`,
+        `${name}: nesterov wants momentum above 0 and dampening 0, got ${momentum} and ${dampening}`,
       );
     }
   }
@@ -76,7 +67,7 @@ export class SGD extends Optimizer<Required<SGDOptions>, 'velocity'> {
       dampening,
       weightDecay,
       nesterov,
-      ...clippingOf(options),
+      ...clippingOf(step, options),
     );
   }
 }

@@ -273,6 +273,7 @@ const families: readonly ((own: Own) => Work[])[] = [
             Infinity,
             Infinity,
             Infinity,
+            null,
           );
           return undefined;
         },
@@ -287,6 +288,7 @@ const families: readonly ((own: Own) => Work[])[] = [
             [gradient],
             [first],
             [second],
+            [],
             [10],
             1e-3,
             0.9,
@@ -294,9 +296,11 @@ const families: readonly ((own: Own) => Work[])[] = [
             1e-8,
             0,
             false,
+            true,
             Infinity,
             Infinity,
             Infinity,
+            null,
           );
           return undefined;
         },

@@ -328,7 +328,8 @@ function steps(m, states) {
   const lists = m.list(2 + states, () => shapes.map((shape) => m.tensor('f32', shape)));
   const fraction = () => m.pick([0, 0.1, 0.9, 1e-8]);
   const taken = shapes.map(() => m.int(1, 1000));
-  const clipping = m.list(3, () => m.pick([Infinity, Infinity, 1, 1e-3]));
+  const totalNorm = m.chance(70) ? null : m.tensor('f32', []);
+  const clipping = [...m.list(3, () => m.pick([Infinity, Infinity, 1, 1e-3])), totalNorm];
   return { lists, taken, fraction, clipping };
 }
 
@@ -620,9 +621,34 @@ const recipes = {
     return [p, g, m.flag() ? v : [], taken, ...rates, m.chance(20), ...clipping];
   },
   adam(m) {
+    const { lists, taken, fraction, clipping } = steps(m, 3);
+    const [p, g, mean, variance, highest] = lists;
+    const rates = [fraction(), fraction(), fraction(), fraction(), fraction()];
+    const optional = m.flag() ? highest : [];
+    return [p, g, mean, variance, optional, taken, ...rates, m.flag(), m.flag(), ...clipping];
+  },
+  nadam(m) {
     const { lists, taken, fraction, clipping } = steps(m, 2);
     const rates = [fraction(), fraction(), fraction(), fraction(), fraction()];
-    return [...lists, taken, ...rates, m.flag(), ...clipping];
+    return [...lists, taken, ...rates, m.flag(), fraction(), ...clipping];
+  },
+  adadelta(m) {
+    const { lists, fraction, clipping } = steps(m, 2);
+    return [...lists, fraction(), fraction(), fraction(), fraction(), ...clipping];
+  },
+  lion(m) {
+    const { lists, fraction, clipping } = steps(m, 1);
+    return [...lists, fraction(), fraction(), fraction(), fraction(), ...clipping];
+  },
+  dot(m) {
+    const shape = m.shape(1);
+    return [m.tensor('f32', shape), m.tensor('f32', shape)];
+  },
+  lbfgsDirection(m) {
+    const shape = m.shape(1);
+    const pairs = m.int(0, 4);
+    const vectors = () => m.list(pairs, () => m.tensor('f32', shape));
+    return [m.tensor('f32', shape), vectors(), vectors()];
   },
   adagrad(m) {
     const { lists, taken, fraction, clipping } = steps(m, 1);
