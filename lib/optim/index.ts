@@ -3,6 +3,7 @@ export { Adagrad, type AdagradOptions } from './adagrad.js';
 export { Adam, AdamW, type AdamOptions } from './adam.js';
 export { clipGradNorm } from './clip.js';
 export { Group, type OptimizedParameters, type ParameterGroup } from './group.js';
+export { LBFGS, type LBFGSOptions, type LBFGSState } from './lbfgs.js';
 export { Lion, type LionOptions } from './lion.js';
 export { NAdam, type NAdamOptions } from './nadam.js';
 export { Optimizer, type OptimizerState, type Step } from './optimizer.js';
