@@ -9,4 +9,5 @@ export { NAdam, type NAdamOptions } from './nadam.js';
 export { Optimizer, type OptimizerState, type Step } from './optimizer.js';
 export type { CommonOptions } from './options.js';
 export { RMSprop, type RMSpropOptions } from './rmsprop.js';
+export * from './schedules/index.js';
 export { SGD, type SGDOptions } from './sgd.js';
