@@ -1,4 +1,5 @@
 export type { EpochRecord, Evaluation, History } from './history.js';
+export { lrRangeTest, type LrRangeTestOptions, type LrRangeTestResult, type Trained } from './lrRangeTest.js';
 export { progressOn, type Progress } from './progress.js';
 export {
   Trainer,
