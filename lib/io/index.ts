@@ -1,1 +1,2 @@
+export { loadOptimizer, saveOptimizer } from './optimizer.js';
 export { loadSafetensors, readSafetensors, saveSafetensors, type Safetensors } from './safetensors.js';
