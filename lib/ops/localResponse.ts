@@ -4,11 +4,11 @@ import { handleOf, Tensor } from '../tensor.js';
 
 export interface LocalResponseNormOptions {
   /** How much neighbours count. Default: 1e-4. */
-  alpha?: number;
+  alpha?: number | undefined;
   /** The exponent; 0.75 is computed faster than others. Default: 0.75. */
-  beta?: number;
+  beta?: number | undefined;
   /** What is added to the neighbours' energy. Default: 1. */
-  k?: number;
+  k?: number | undefined;
 }
 
 /**

@@ -3,6 +3,7 @@ import { grad } from '../../lib/autograd.js';
 import { LocalResponseNorm } from '../../lib/nn/index.js';
 import { localResponseNorm, type LocalResponseNormOptions } from '../../lib/ops/localResponse.js';
 import { expectClose, expectGradients, expectSameBits, f32, i32, noise, noisy, volume } from '../check.js';
+import { pattern, vectors } from '../fixtures/pattern.js';
 
 /** The definition in double precision: y, and the gradient of Σ y·dy. */
 function definition(
@@ -63,6 +64,24 @@ describe.each(cases)('localResponseNorm %j, size %j, %j', (shape, size, options)
       const y = localResponseNorm(input, size, options);
       return [y, ...grad(y, [input], noisy(shape, 4))];
     });
+  });
+});
+
+interface Vector extends LocalResponseNormOptions {
+  shape: number[];
+  size: number;
+  y: number[];
+  dx: number[];
+}
+
+describe("PyTorch's vectors", () => {
+  test.each(vectors<Vector>('localResponse'))('$shape, size $size', async (v) => {
+    const x = f32(pattern(v.shape, 1), v.shape);
+    x.requiresGrad = true;
+    const { alpha, beta, k } = v;
+    const y = localResponseNorm(x, v.size, { alpha, beta, k });
+    await expectClose(y, v.y);
+    await expectClose(grad(y, [x], f32(pattern(v.shape, 2), v.shape))[0]!, v.dx, 2e-6);
   });
 });
 
