@@ -288,6 +288,18 @@ export interface Binding {
   // upsample.cc; size is [height, width], mode 'nearest', 'bilinear' or 'bilinear, corners aligned'
   upsample2d(input: Handle, size: readonly number[], mode: string): Handle;
   upsample2dBackward(gradient: Handle, inputShape: readonly number[], mode: string): Handle;
+  // unpool.cc; indices are places in an image, row·width + column, but for those that maxPool2d gave
+  maxPool2dPlaces(
+    indices: Handle,
+    inputShape: readonly number[],
+    kernel: readonly number[],
+    stride: readonly number[],
+    padding: readonly number[],
+    dilation: readonly number[],
+    ceilMode: boolean,
+  ): Handle;
+  maxUnpool2d(input: Handle, indices: Handle, outputSize: readonly number[]): Handle;
+  maxUnpool2dBackward(gradient: Handle, indices: Handle): Handle;
 
   // norm.cc; statistics is what batchNormBackward is to be given, and the mask, which is asked for with relu and a
   // residual where there will be one

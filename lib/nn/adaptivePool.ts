@@ -1,5 +1,6 @@
 import { adaptiveAvgPool2d, adaptiveMaxPool2d } from '../ops/adaptivePool.js';
 import { pair, type Pair } from '../ops/pair.js';
+import type { PooledWithIndices } from '../ops/pool.js';
 import type { Shape, Tensor } from '../tensor.js';
 import { windowsOf, type Window } from './convArithmetic.js';
 import { Module } from './module.js';
@@ -33,6 +34,11 @@ export class AdaptiveMaxPool2d extends Module {
 
   override forward(x: Tensor): Tensor {
     return adaptiveMaxPool2d(x, this.outputSize);
+  }
+
+  /** The same with where in the image each value was, for MaxUnpool2d. */
+  forwardWithIndices(x: Tensor): PooledWithIndices {
+    return adaptiveMaxPool2d(x, this.outputSize, { returnIndices: true });
   }
 
   override windows(input: Shape): Window[] {

@@ -11,12 +11,15 @@ export { ConvTranspose2d, type ConvTranspose2dLayerOptions } from './convTranspo
 export { Dropout } from './dropout.js';
 export { Flatten } from './flatten.js';
 export { fuseConvBatchNorm, fuseForInference } from './fuse.js';
+export { GlobalAvgPool2d, GlobalMaxPool2d } from './globalPool.js';
 export { Linear } from './linear.js';
 export { LocalResponseNorm } from './localResponse.js';
+export { LPPool1d, LPPool2d } from './lpPool.js';
 export { Module, Parameter, type LoadOptions, type StateDict } from './module.js';
 export { BatchNorm2d, type BatchNormLayerOptions } from './norm.js';
 export { observe, type Observer } from './observe.js';
 export { AvgPool2d, MaxPool2d } from './pool.js';
+export { AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d } from './pool1d.js';
 export { Sequential } from './sequential.js';
 export {
   convMultiplyAdds,
@@ -38,3 +41,4 @@ export { Residual } from './residual.js';
 export { SeparableConv2d, type SeparableConv2dOptions } from './separableConv.js';
 export { summary, type LayerSummary, type Summary } from './summary.js';
 export { Upsample } from './upsample.js';
+export { MaxUnpool1d, MaxUnpool2d } from './unpool.js';

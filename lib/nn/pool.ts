@@ -1,6 +1,12 @@
 import { relu } from '../ops/elementwise.js';
 import { pair, type Pair } from '../ops/pair.js';
-import { avgPool2d, maxPool2d, type AvgPoolOptions, type MaxPoolOptions } from '../ops/pool.js';
+import {
+  avgPool2d,
+  maxPool2d,
+  type AvgPoolOptions,
+  type MaxPoolOptions,
+  type PooledWithIndices,
+} from '../ops/pool.js';
 import type { Tensor } from '../tensor.js';
 import { windowsOf, type Window } from './convArithmetic.js';
 import { Module } from './module.js';
@@ -18,6 +24,11 @@ export class MaxPool2d extends Module {
 
   override forward(x: Tensor): Tensor {
     return maxPool2d(x, this.kernelSize, this.options);
+  }
+
+  /** The same with where in the image each value was, for MaxUnpool2d. */
+  forwardWithIndices(x: Tensor): PooledWithIndices {
+    return maxPool2d(x, this.kernelSize, { ...this.options, returnIndices: true });
   }
 
   override windows(): Window[] {

@@ -3,6 +3,7 @@ import { native } from '../native.js';
 import { handleOf, Tensor } from '../tensor.js';
 import { reshape } from './movement.js';
 import { pair, type Pair } from './pair.js';
+import { wantsIndices, type PooledWithIndices } from './pool.js';
 
 /** Whether x has the size already: pooling leaves it as it is. */
 function hasSize(x: Tensor, size: readonly number[]): boolean {
@@ -36,11 +37,23 @@ export function adaptiveAvgPool2d(x: Tensor, outputSize: Pair): Tensor {
  * [N, H, W, C] → [N, OH, OW, C]
  *
  * @param outputSize a number, or [OH, OW]
+ * @param options `returnIndices` asks for the places of the largest values as well, for maxUnpool2d
  * @throws TypeError for what is no f32 tensor, RangeError for another rank and sizes below 1.
  */
-export function adaptiveMaxPool2d(x: Tensor, outputSize: Pair): Tensor {
+export function adaptiveMaxPool2d(
+  x: Tensor,
+  outputSize: Pair,
+  options: { returnIndices: true },
+): PooledWithIndices;
+export function adaptiveMaxPool2d(x: Tensor, outputSize: Pair): Tensor;
+export function adaptiveMaxPool2d(
+  x: Tensor,
+  outputSize: Pair,
+  options: { returnIndices?: true } = {},
+): Tensor | PooledWithIndices {
   const size = pair('adaptiveMaxPool2d', 'outputSize', outputSize);
-  if (hasSize(x, size)) return reshape(x, x.shape);
+  const returned = wantsIndices('adaptiveMaxPool2d', options);
+  if (hasSize(x, size) && !returned) return reshape(x, x.shape);
   const handles = native.adaptiveMaxPool2d(handleOf(x), size);
   const y = new Tensor(handles[0], 'f32');
   const places = new Tensor(handles[1], 'i32');
@@ -48,6 +61,7 @@ export function adaptiveMaxPool2d(x: Tensor, outputSize: Pair): Tensor {
   record('adaptiveMaxPool2d', y, [x], [places], (g, [at]) => [
     new Tensor(native.adaptiveMaxPool2dBackward(g.handle, at.handle, shape), 'f32'),
   ]);
+  if (returned) return { output: y, indices: places };
   places.dispose();
   return y;
 }

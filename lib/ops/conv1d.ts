@@ -1,8 +1,9 @@
 import { describe } from '../describe.js';
-import { requireLive, type Tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
 import { conv2d, type Conv2dOptions } from './conv.js';
 import { convTranspose2d, type ConvTranspose2dOptions } from './convTranspose.js';
 import { reshape } from './movement.js';
+import { alone, threeAxes } from './sequences.js';
 
 export interface Conv1dOptions {
   /** Step of the kernel. Default: 1. */
@@ -85,11 +86,6 @@ export function convTranspose1d(
   );
 }
 
-function alone(operation: string, name: string, value: unknown): number {
-  if (typeof value === 'number') return value;
-  throw new TypeError(`${operation}: ${name} is ${describe(value)}, wants a number`);
-}
-
 /** [top, bottom, left, right] of a row. */
 function ends(
   operation: string,
@@ -116,18 +112,4 @@ function asRows(
   using y = work(rows, kernels);
   const [, , points = 0, outputs = 0] = y.shape;
   return reshape(y, [images, points, outputs]);
-}
-
-function threeAxes(
-  operation: string,
-  argument: string,
-  t: Tensor,
-  axes: string,
-): readonly [number, number, number] {
-  const { shape } = requireLive(operation, argument, t);
-  const [first, second, third] = shape;
-  if (shape.length === 3 && first !== undefined && second !== undefined && third !== undefined) {
-    return [first, second, third];
-  }
-  throw new RangeError(`${operation}: ${argument} [${shape.join(', ')}] wants 3 axes, ${axes}`);
 }

@@ -5,11 +5,22 @@ export * from './convTranspose.js';
 export * from './creation.js';
 export * from './elementwise.js';
 export * from './filter.js';
+export * from './globalPool.js';
 export * from './localResponse.js';
+export { lpPool1d, lpPool2d, type LpPool1dOptions, type LpPoolOptions } from './lpPool.js';
 export * from './matmul.js';
 export * from './movement.js';
 export * from './norm.js';
-export * from './pool.js';
+export {
+  avgPool2d,
+  maxPool2d,
+  type AvgPoolOptions,
+  type MaxPoolOptions,
+  type PooledWithIndices,
+  type PoolOptions,
+} from './pool.js';
+export * from './pool1d.js';
 export * from './reduce.js';
 export * from './softmax.js';
 export * from './upsample.js';
+export * from './unpool.js';

@@ -1,6 +1,7 @@
 import { gradEnabled, record } from '../autograd.js';
+import { describe } from '../describe.js';
 import { native } from '../native.js';
-import { handleOf, Tensor } from '../tensor.js';
+import { handleOf, Tensor, type DType } from '../tensor.js';
 import { pair, type Pair } from './pair.js';
 
 export interface PoolOptions {
@@ -33,6 +34,20 @@ function windows(operation: string, kernelSize: Pair, { stride, padding = 0 }: P
   };
 }
 
+/** What max pooling gives with `returnIndices`. */
+export interface PooledWithIndices {
+  output: Tensor;
+  /** Of the output's shape: where in its image, counted as row·W + column, each value was; −1 for nowhere. */
+  indices: Tensor<'i32'>;
+}
+
+/** Whether indices are asked for. */
+export function wantsIndices(operation: string, options: { returnIndices?: unknown }): boolean {
+  const { returnIndices = false } = options;
+  if (typeof returnIndices === 'boolean') return returnIndices;
+  throw new TypeError(`${operation}: returnIndices is ${describe(returnIndices)}, wants true or false`);
+}
+
 /**
  * The largest value of each window: y[n, i, j, c] = max x[n, i·stride − padding + u·dilation, …, c] over the places
  * (u, v) of a window that lie in the image. What is no number wins over every number.
@@ -40,27 +55,37 @@ function windows(operation: string, kernelSize: Pair, { stride, padding = 0 }: P
  * [N, H, W, C] → [N, OH, OW, C] with OH = ⌊(H + 2·padding − dilation·(kernelSize − 1) − 1) / stride⌋ + 1, rounded up
  * with `ceilMode`. The gradient of a window goes to the first of its largest values.
  *
+ * @param options `returnIndices` asks for the places of the largest values as well, for maxUnpool2d
  * @throws TypeError for what is no f32 tensor, RangeError for another rank and windows that do not fit.
  */
-export function maxPool2d(x: Tensor, kernelSize: Pair, options: MaxPoolOptions = {}): Tensor {
+export function maxPool2d(
+  x: Tensor,
+  kernelSize: Pair,
+  options: MaxPoolOptions & { returnIndices: true },
+): PooledWithIndices;
+export function maxPool2d(x: Tensor, kernelSize: Pair, options?: MaxPoolOptions): Tensor;
+export function maxPool2d(
+  x: Tensor,
+  kernelSize: Pair,
+  options: MaxPoolOptions & { returnIndices?: true } = {},
+): Tensor | PooledWithIndices {
   const { kernel, steps, margins } = windows('maxPool2d', kernelSize, options);
   const dilation = pair('maxPool2d', 'dilation', options.dilation ?? 1);
-  const given = [kernel, steps, margins, dilation, options.ceilMode ?? false] as const;
-  // Only the gradient asks where the largest values were.
-  const wantsPlaces = gradEnabled() && x instanceof Tensor && x.requiresGrad;
-  const [output, places] = native.maxPool2d(handleOf(x), ...given, wantsPlaces);
+  const { ceilMode = false } = options;
+  const returned = wantsIndices('maxPool2d', options);
+  const recorded = gradEnabled() && x instanceof Tensor && x.requiresGrad;
+  const given = [kernel, steps, margins, dilation] as const;
+  const [output, inWindows] = native.maxPool2d(handleOf(x), ...given, ceilMode, returned || recorded);
   const y = new Tensor(output, 'f32');
-  if (places === null) return y;
-  const indices = new Tensor(places, native.dtype(places));
+  if (inWindows === null) return y;
+  using chosen = new Tensor<DType>(inWindows, native.dtype(inWindows));
   const { shape } = x;
-  record('maxPool2d', y, [x], [indices], (g, [chosen]) => [
-    new Tensor(
-      native.maxPool2dBackward(g.handle, chosen.handle, shape, kernel, steps, margins, dilation),
-      'f32',
-    ),
+  record('maxPool2d', y, [x], [chosen], (g, [places]) => [
+    new Tensor(native.maxPool2dBackward(g.handle, places.handle, shape, ...given), 'f32'),
   ]);
-  indices.dispose();
-  return y;
+  if (!returned) return y;
+  const indices = new Tensor(native.maxPool2dPlaces(inWindows, shape, ...given, ceilMode), 'i32');
+  return { output: y, indices };
 }
 
 /**

@@ -609,6 +609,22 @@ const recipes = {
     const mask = m.flag() ? m.pick([made[2], made[2], m.tensor('u8')]) : null;
     return [...given, mask, mask !== null || m.flag(), m.flag()];
   },
+  maxPool2dPlaces(m) {
+    const w = withChannels(m);
+    const indices = m.tensor('u8', [w.images, ...w.out, w.channels], m.pick([1, 4, 255]));
+    const shape = [w.images, w.height, w.width, w.channels];
+    return [indices, shape, w.kernel, w.stride, w.padding, w.dilation, false];
+  },
+  maxUnpool2d(m) {
+    const shape = m.shape(4);
+    const places = m.tensor('i32', shape, m.pick([1, 3, 9]));
+    return [m.tensor('f32', shape), places, [m.int(1, 9), m.int(1, 9)]];
+  },
+  maxUnpool2dBackward(m) {
+    const [images, channels] = [m.int(0, 3), m.int(0, 20)];
+    const places = m.tensor('i32', [images, m.int(0, 4), m.int(0, 4), channels], m.pick([1, 3, 9]));
+    return [m.tensor('f32', [images, m.int(1, 9), m.int(1, 9), channels]), places];
+  },
   localResponseNorm: (m) => [m.tensor(), m.int(1, 9), 0.1, m.pick([0.75, 0.5]), 1],
   localResponseNormBackward(m) {
     const shape = m.shape();

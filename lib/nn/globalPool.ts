@@ -1,0 +1,34 @@
+import { globalAvgPool2d, globalMaxPool2d, type GlobalPoolOptions } from '../ops/globalPool.js';
+import type { Tensor } from '../tensor.js';
+import { requireFlag } from './arguments.js';
+import { Module } from './module.js';
+
+/** The mean of each image, [N, H, W, C] to [N, C], or [N, 1, 1, C] with `keepDims`; see ops.globalAvgPool2d. */
+export class GlobalAvgPool2d extends Module {
+  readonly keepDims: boolean;
+
+  constructor({ keepDims = false }: GlobalPoolOptions = {}) {
+    super();
+    requireFlag('GlobalAvgPool2d', 'keepDims', keepDims);
+    this.keepDims = keepDims;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return globalAvgPool2d(x, { keepDims: this.keepDims });
+  }
+}
+
+/** The largest value of each image, [N, H, W, C] to [N, C], or [N, 1, 1, C] with `keepDims`; see ops.globalMaxPool2d. */
+export class GlobalMaxPool2d extends Module {
+  readonly keepDims: boolean;
+
+  constructor({ keepDims = false }: GlobalPoolOptions = {}) {
+    super();
+    requireFlag('GlobalMaxPool2d', 'keepDims', keepDims);
+    this.keepDims = keepDims;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return globalMaxPool2d(x, { keepDims: this.keepDims });
+  }
+}
