@@ -344,6 +344,49 @@ export interface Binding {
     ofBatch: boolean,
   ): [byInput: Handle, byWeight: Handle, byBias: Handle, counted: Handle | null];
 
+  // group_norm.cc; statistics is what the backward passes are to be given, which dispose the gradient's handle: the one
+  // by the input goes where it is. `affine` asks for the gradients by weight and bias
+  layerNorm(
+    input: Handle,
+    weight: Handle | null,
+    bias: Handle | null,
+    normalizedShape: readonly number[],
+    eps: number,
+  ): [output: Handle, statistics: Handle];
+  layerNormBackward(
+    gradient: Handle,
+    input: Handle,
+    weight: Handle | null,
+    statistics: Handle,
+    normalizedShape: readonly number[],
+    affine: boolean,
+  ): [byInput: Handle, byWeight: Handle | null, byBias: Handle | null];
+  groupNorm(
+    input: Handle,
+    weight: Handle | null,
+    bias: Handle | null,
+    numGroups: number,
+    eps: number,
+  ): [output: Handle, statistics: Handle];
+  groupNormBackward(
+    gradient: Handle,
+    input: Handle,
+    weight: Handle | null,
+    statistics: Handle,
+    numGroups: number,
+    affine: boolean,
+  ): [byInput: Handle, byWeight: Handle | null, byBias: Handle | null];
+  /** groupNorm with a group for each channel; moves the running statistics, where given, in place. */
+  instanceNorm(
+    input: Handle,
+    weight: Handle | null,
+    bias: Handle | null,
+    runningMean: Handle | null,
+    runningVar: Handle | null,
+    momentum: number,
+    eps: number,
+  ): [output: Handle, statistics: Handle];
+
   // local_response.cc
   localResponseNorm(input: Handle, size: number, alpha: number, beta: number, k: number): Handle;
   localResponseNormBackward(

@@ -12,14 +12,17 @@ export { Dropout } from './dropout.js';
 export { Flatten } from './flatten.js';
 export { fuseConvBatchNorm, fuseForInference } from './fuse.js';
 export { GlobalAvgPool2d, GlobalMaxPool2d } from './globalPool.js';
+export { GroupNorm, LayerNorm, type GroupNormLayerOptions, type LayerNormLayerOptions } from './groupNorm.js';
+export { InstanceNorm1d, InstanceNorm2d, type InstanceNormLayerOptions } from './instanceNorm.js';
 export { Linear } from './linear.js';
 export { LocalResponseNorm } from './localResponse.js';
 export { LPPool1d, LPPool2d } from './lpPool.js';
 export { Module, Parameter, type LoadOptions, type StateDict } from './module.js';
-export { BatchNorm2d, type BatchNormLayerOptions } from './norm.js';
+export { BatchNorm1d, BatchNorm2d, type BatchNorm, type BatchNormLayerOptions } from './norm.js';
 export { observe, type Observer } from './observe.js';
 export { AvgPool2d, MaxPool2d } from './pool.js';
 export { AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, MaxPool1d } from './pool1d.js';
+export { populationStatistics, type Minibatches } from './populationStatistics.js';
 export { Sequential } from './sequential.js';
 export {
   convMultiplyAdds,

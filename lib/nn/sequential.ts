@@ -3,9 +3,8 @@ import { convMaxPool2d } from '../ops/convPool.js';
 import type { Tensor } from '../tensor.js';
 import { ReLU } from './activation.js';
 import { Conv2d } from './conv.js';
-import { fuseConvBatchNorm } from './fuse.js';
+import { fusedPair } from './fuse.js';
 import { Module } from './module.js';
-import { BatchNorm2d } from './norm.js';
 import { observing } from './observe.js';
 import { MaxPool2d } from './pool.js';
 
@@ -72,16 +71,14 @@ export class Sequential extends Module {
     return y && [y, relu ? 3 : 2];
   }
 
-  /** Replaces each Conv2d that a BatchNorm2d follows by one that does both; the others keep their names. */
+  /** Replaces each layer that a batch norm follows which can be folded into it; the others keep their names. */
   override fuse(): void {
     const fused: [name: string, module: Module][] = [];
     for (const [name, layer] of this.#layers) {
       const before = fused.at(-1);
-      if (before?.[1] instanceof Conv2d && layer instanceof BatchNorm2d) {
-        before[1] = fuseConvBatchNorm(before[1], layer);
-      } else {
-        fused.push([name, layer]);
-      }
+      const both = fusedPair(before?.[1], layer);
+      if (before && both) before[1] = both;
+      else fused.push([name, layer]);
     }
     this.#layers = fused;
   }

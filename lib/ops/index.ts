@@ -6,6 +6,7 @@ export * from './creation.js';
 export * from './elementwise.js';
 export * from './filter.js';
 export * from './globalPool.js';
+export * from './groupNorm.js';
 export * from './localResponse.js';
 export { lpPool1d, lpPool2d, type LpPool1dOptions, type LpPoolOptions } from './lpPool.js';
 export * from './matmul.js';

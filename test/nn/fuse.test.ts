@@ -4,7 +4,10 @@ import { expectClose, f32, noise, noisy } from '../check.js';
 
 /** A batch norm as training leaves one: nothing is 0 or 1. */
 function trained(features: number, options: nn.BatchNormLayerOptions = {}): nn.BatchNorm2d {
-  const norm = new nn.BatchNorm2d(features, options);
+  return asTrained(new nn.BatchNorm2d(features, options), features);
+}
+
+function asTrained<T extends nn.BatchNorm>(norm: T, features: number): T {
   norm.weight?.assign(noisy([features], 1));
   norm.bias?.assign(noisy([features], 2));
   norm.runningMean.assign(noisy([features], 3));
@@ -35,11 +38,32 @@ describe('fuseConvBatchNorm', () => {
     expect(await conv.weight.data()).toEqual(weight);
   });
 
+  test.each<[string, nn.Conv1d | nn.Linear, number[], nn.BatchNormLayerOptions]>([
+    ['a Conv1d', new nn.Conv1d(6, 4, 3, { groups: 2, stride: 2, padding: 1, bias: false }), [2, 9, 6], {}],
+    ['a Linear', new nn.Linear(6, 4), [5, 6], { eps: 0.1, affine: false }],
+    ['a Linear without bias', new nn.Linear(6, 4, { bias: false }), [2, 5, 6], {}],
+  ])('does what %s and a BatchNorm1d do', async (_, layer, shape, ofNorm) => {
+    const norm = asTrained(new nn.BatchNorm1d(4, ofNorm), 4);
+    layer.eval();
+    const x = randn(shape);
+    const wanted = await norm.forward(layer.forward(x)).data();
+    const both =
+      layer instanceof nn.Linear ? nn.fuseConvBatchNorm(layer, norm) : nn.fuseConvBatchNorm(layer, norm);
+    expect(both.constructor).toBe(layer.constructor);
+    await expectClose(both.forward(x), wanted, 1e-5);
+    const net = new nn.Sequential(layer, norm).eval();
+    expect(nn.fuseForInference(net).length).toBe(1);
+    await expectClose(net.forward(x), wanted, 1e-5);
+  });
+
   test('refuses training and other channels', () => {
     const conv = new nn.Conv2d(3, 4, 1);
     expect(() => nn.fuseConvBatchNorm(conv, trained(4))).toThrow(StriateError);
     expect(() => nn.fuseConvBatchNorm(conv.eval(), new nn.BatchNorm2d(4))).toThrow(/is in training/);
     expect(() => nn.fuseConvBatchNorm(conv, trained(5))).toThrow(/norm has 5 channels, conv gives 4/);
+    const linear = new nn.Linear(3, 4).eval();
+    const norm = new nn.BatchNorm1d(5).eval();
+    expect(() => nn.fuseConvBatchNorm(linear, norm)).toThrow(/norm has 5 channels, linear gives 4/);
   });
 });
 

@@ -264,10 +264,17 @@ class Maker {
   }
 }
 
-const normShapes = (m) => [...m.list(m.int(1, 3), () => m.int(2, 5)), m.int(1, 20)];
+const normShapes = (m, least) => [...m.list(m.int(least, 3), () => m.int(2, 5)), m.int(1, 20)];
+const divisor = (m, n) => m.pick([1, n, ...[2, 3, 5].filter((k) => n % k === 0)]);
 
-function norm(m) {
-  const shape = normShapes(m);
+function layer(m) {
+  const shape = m.shape(m.int(1, 4));
+  const normalized = shape.slice(m.int(0, shape.length - 1));
+  return { shape, normalized, optional: () => (m.flag() ? m.tensor('f32', normalized) : null) };
+}
+
+function norm(m, least = 1) {
+  const shape = normShapes(m, least);
   const channels = () => m.tensor('f32', shape.slice(-1));
   const residual = () => (m.flag() ? m.tensor('f32', shape) : null);
   return { shape, channels, residual, optional: () => (m.flag() ? channels() : null) };
@@ -625,6 +632,31 @@ const recipes = {
     const places = m.tensor('i32', [images, m.int(0, 4), m.int(0, 4), channels], m.pick([1, 3, 9]));
     return [m.tensor('f32', [images, m.int(1, 9), m.int(1, 9), channels]), places];
   },
+  layerNorm(m) {
+    const { shape, normalized, optional } = layer(m);
+    return [m.tensor('f32', shape), optional(), optional(), normalized, 1e-5];
+  },
+  layerNormBackward(m) {
+    const { shape, normalized, optional } = layer(m);
+    const rows = shape.slice(0, shape.length - normalized.length).reduce((n, extent) => n * extent, 1);
+    const given = [m.tensor('f32', shape), m.tensor('f32', shape), optional()];
+    return [...given, m.tensor('f32', [4, rows]), normalized, m.flag()];
+  },
+  groupNorm(m) {
+    const { shape, optional } = norm(m);
+    return [m.tensor('f32', shape), optional(), optional(), divisor(m, shape.at(-1)), 1e-5];
+  },
+  groupNormBackward(m) {
+    const { shape, optional } = norm(m);
+    const groups = divisor(m, shape.at(-1));
+    const statistics = m.tensor('f32', [4, shape[0] * groups]);
+    return [m.tensor('f32', shape), m.tensor('f32', shape), optional(), statistics, groups, m.flag()];
+  },
+  instanceNorm(m) {
+    const { shape, channels, optional } = norm(m, 2);
+    const running = m.flag() ? [channels(), channels()] : [null, null];
+    return [m.tensor('f32', shape), optional(), optional(), ...running, 0.1, 1e-5];
+  },
   localResponseNorm: (m) => [m.tensor(), m.int(1, 9), 0.1, m.pick([0.75, 0.5]), 1],
   localResponseNormBackward(m) {
     const shape = m.shape();
@@ -758,7 +790,15 @@ function describe(value) {
 }
 
 /** Functions that dispose what they are given. */
-const disposing = ['dispose', 'addUp', 'reluBackward', 'reluBiasBackward', 'batchNormBackward'];
+const disposing = [
+  'dispose',
+  'addUp',
+  'reluBackward',
+  'reluBiasBackward',
+  'batchNormBackward',
+  'layerNormBackward',
+  'groupNormBackward',
+];
 
 let passed = 0;
 let total = 0;
