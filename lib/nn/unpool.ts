@@ -3,6 +3,7 @@ import { pair, type Pair } from '../ops/pair.js';
 import { alone } from '../ops/sequences.js';
 import { maxUnpool1d, maxUnpool2d } from '../ops/unpool.js';
 import { requireLive, type Tensor } from '../tensor.js';
+import { transposed, type Window } from './convArithmetic.js';
 import { Module } from './module.js';
 
 export interface MaxUnpoolOptions<Sizes> {
@@ -46,6 +47,10 @@ function unpooled(
   );
 }
 
+function seenFromResult({ kernel, stride }: Windows): Window {
+  return transposed({ kernelSize: kernel, stride });
+}
+
 /** @throws where forward() was not given what pooling found */
 function requireIndices(layer: string, indices: Tensor<'i32'> | undefined): Tensor<'i32'> {
   if (indices !== undefined) return indices;
@@ -82,6 +87,10 @@ export class MaxUnpool2d extends Module {
     return maxUnpool2d(x, places, [size(0), size(1)]);
   }
 
+  override windows(): Window[] {
+    return ([0, 1] as const).map((axis) => seenFromResult(this.#windows(axis)));
+  }
+
   #windows(axis: 0 | 1): Windows {
     return {
       kernel: pair('MaxUnpool2d', 'kernelSize', this.kernelSize)[axis],
@@ -115,5 +124,10 @@ export class MaxUnpool1d extends Module {
     const places = requireIndices('MaxUnpool1d', indices);
     const length = unpooled('MaxUnpool1d', shape[1] ?? 1, { kernel, stride, padding }, outputSize);
     return maxUnpool1d(x, places, length);
+  }
+
+  override windows(): Window[] {
+    const { kernelSize: kernel, stride, padding } = this;
+    return [seenFromResult({ kernel, stride, padding })];
   }
 }

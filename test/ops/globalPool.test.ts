@@ -77,6 +77,7 @@ describe.each(['Avg', 'Max'] as const)('global%sPool2d', (kind) => {
     expect(flat.shape).toEqual([2, 3]);
     expect(await flat.data()).toEqual(await pool(x).data());
     expect(new Layer({ keepDims: true }).forward(x).shape).toEqual([2, 1, 1, 3]);
+    expect(new Layer().windows([2, 5, 6, 3]).map(({ kernelSize }) => kernelSize)).toEqual([5, 6]);
     expect(() => new Layer({ keepDims: 1 as never })).toThrow(/keepDims is 1, wants true or false/);
   });
 

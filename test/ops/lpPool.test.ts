@@ -85,6 +85,8 @@ test('the layers, and sequences', async () => {
   expect(await new nn.LPPool2d(2, [2, 3], { stride: [2, 1] }).forward(x).data()).toEqual(image);
   const sequence = await lpPool1d(s, 2, 3, { stride: 2 }).data();
   expect(await new nn.LPPool1d(2, 3, { stride: 2 }).forward(s).data()).toEqual(sequence);
+  expect(new nn.LPPool1d(2, 3, { stride: 2 }).windows()).toEqual([{ kernelSize: 3, stride: 2 }]);
+  expect(new nn.LPPool2d(2, [2, 3]).windows().map(({ stride }) => stride)).toEqual([2, 3]);
   const row = lpPool2d(s.reshape([2, 1, 7, 3]), 2, [1, 3], { stride: [1, 2] });
   expect(await row.data()).toEqual(sequence);
   expect((await lpPool2d(noisy([0, 4, 4, 3]), 2, 2).data()).length).toBe(0);

@@ -125,6 +125,9 @@ test('the layers', async () => {
   const adaptive = new nn.AdaptiveMaxPool1d(4);
   await same(adaptive.forward(x), adaptiveMaxPool1d(x, 4));
   await same(adaptive.forwardWithIndices(x).output, adaptive.forward(x));
+  expect(max.windows()).toEqual([{ kernelSize: 3, stride: 2, dilation: 1 }]);
+  expect(new nn.AvgPool1d(4).windows()).toEqual([{ kernelSize: 4, stride: 4, dilation: 1 }]);
+  expect(adaptive.windows([2, 9, 3])).toEqual([{ kernelSize: 3, stride: 3, dilation: 1 }]);
   const net = new nn.Sequential(new nn.Conv1d(3, 4, 3), new nn.ReLU(), new nn.MaxPool1d(2));
   expect(net.forward(x).shape).toEqual([2, 3, 4]);
 });

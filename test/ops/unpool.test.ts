@@ -147,6 +147,8 @@ describe('the layers', () => {
     const { output: short, indices: at } = new nn.MaxPool1d(3, { stride: 2 }).forwardWithIndices(sequence);
     const long = new nn.MaxUnpool1d(3, { stride: 2 }).forward(short, at);
     expect(await long.data()).toEqual(await maxUnpool1d(short, at, 11).data());
+    expect(new nn.MaxUnpool2d(2).windows()[1]).toEqual({ kernelSize: 1, stride: 0.5 });
+    expect(new nn.MaxUnpool1d(3, { stride: 2 }).windows()).toEqual([{ kernelSize: 2, stride: 0.5 }]);
     const adaptive = new nn.AdaptiveMaxPool2d(3).forwardWithIndices(x);
     expect(await adaptive.output.data()).toEqual(await adaptiveMaxPool2d(x, 3).data());
   }); // prettier-ignore
