@@ -87,8 +87,6 @@ export interface Binding {
   square(input: Handle): Handle;
   reciprocal(input: Handle): Handle;
   relu(input: Handle): Handle;
-  sigmoid(input: Handle): Handle;
-  tanh(input: Handle): Handle;
   add(a: Handle, b: Handle): Handle;
   sub(a: Handle, b: Handle): Handle;
   mul(a: Handle, b: Handle): Handle;
@@ -110,6 +108,45 @@ export interface Binding {
   greaterEqual(a: Handle, b: Handle): Handle;
   where(condition: Handle, a: Handle, b: Handle): Handle;
 
+  // activation.cc; those that go backward dispose the gradient's handle: where it was the last, the result is in place
+  sigmoid(input: Handle): Handle;
+  sigmoidBackward(gradient: Handle, output: Handle): Handle;
+  tanh(input: Handle): Handle;
+  tanhBackward(gradient: Handle, output: Handle): Handle;
+  erf(input: Handle): Handle;
+  erfBackward(gradient: Handle, input: Handle): Handle;
+  leakyRelu(input: Handle, negativeSlope: number): Handle;
+  leakyReluBackward(gradient: Handle, input: Handle, negativeSlope: number): Handle;
+  relu6(input: Handle): Handle;
+  relu6Backward(gradient: Handle, output: Handle): Handle;
+  elu(input: Handle, alpha: number): Handle;
+  eluBackward(gradient: Handle, output: Handle, alpha: number): Handle;
+  selu(input: Handle): Handle;
+  seluBackward(gradient: Handle, output: Handle): Handle;
+  gelu(input: Handle): Handle;
+  geluBackward(gradient: Handle, input: Handle): Handle;
+  geluTanh(input: Handle): Handle;
+  geluTanhBackward(gradient: Handle, input: Handle): Handle;
+  silu(input: Handle): Handle;
+  siluBackward(gradient: Handle, input: Handle): Handle;
+  hardswish(input: Handle): Handle;
+  hardswishBackward(gradient: Handle, input: Handle): Handle;
+  hardsigmoid(input: Handle): Handle;
+  hardsigmoidBackward(gradient: Handle, output: Handle): Handle;
+  softplus(input: Handle, beta: number, threshold: number): Handle;
+  softplusBackward(gradient: Handle, input: Handle, beta: number, threshold: number): Handle;
+  logSigmoid(input: Handle): Handle;
+  logSigmoidBackward(gradient: Handle, input: Handle): Handle;
+  softsign(input: Handle): Handle;
+  softsignBackward(gradient: Handle, output: Handle): Handle;
+  /** The weight is one slope, or one for each channel. */
+  prelu(input: Handle, weight: Handle): Handle;
+  preluBackward(gradient: Handle, input: Handle, weight: Handle): [byInput: Handle, byWeight: Handle];
+  /** Where `places`, also which of the pieces was the largest, as u8. */
+  maxout(input: Handle, pieces: number, places: boolean): [output: Handle, places: Handle | null];
+  /** Leaves the gradient's handle alone. */
+  maxoutBackward(gradient: Handle, places: Handle, pieces: number): Handle;
+
   // creation.cc
   full(shape: readonly number[], value: number, dtype: DType): Handle;
   /** As full() of f32, for what lasts from step to step: its memory lies apart from what comes and goes in each. */
@@ -125,6 +162,20 @@ export interface Binding {
   dropout(input: Handle, probability: number, training: boolean, seed: number, stream: number): Handle;
   /** The generator's block of four words, for its published answers. */
   philox(counter: readonly number[], key: readonly number[]): number[];
+
+  // initialization.cc
+  /** Of the normal distribution's numbers, those in [a, b]. */
+  truncatedNormal(
+    shape: readonly number[],
+    mean: number,
+    std: number,
+    a: number,
+    b: number,
+    seed: number,
+    stream: number,
+  ): Handle;
+  /** gain·Q, where Q has orthonormal rows, or columns where it has more rows. */
+  orthogonal(rows: number, columns: number, gain: number, seed: number, stream: number): Handle;
 
   // movement.cc
   transpose(input: Handle, axes: readonly number[]): Handle;

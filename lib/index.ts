@@ -1,6 +1,7 @@
 export { backward, grad, gradEnabled, noGrad, type BackwardOptions } from './autograd.js';
 export * as data from './data/index.js';
 export { checkGradients, type GradientCheck, type GradientCheckOptions } from './gradientCheck.js';
+export * as init from './init/index.js';
 export * as io from './io/index.js';
 export * as loss from './loss/index.js';
 export * as models from './models/index.js';

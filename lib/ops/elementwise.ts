@@ -99,8 +99,7 @@ function toF32(x: Tensor<DType>): Tensor {
   return new Tensor(native.cast(x.handle, 'f32'), 'f32');
 }
 
-type UnaryOperation =
-  'neg' | 'exp' | 'log' | 'sqrt' | 'abs' | 'sign' | 'square' | 'reciprocal' | 'relu' | 'sigmoid' | 'tanh';
+type UnaryOperation = 'neg' | 'exp' | 'log' | 'sqrt' | 'abs' | 'sign' | 'square' | 'reciprocal' | 'relu';
 
 /** y = f(x), whose derivative needs x. */
 function ofInput(operation: UnaryOperation, x: Tensor, derivative: (g: Tensor, x: Tensor) => Tensor): Tensor {
@@ -161,16 +160,6 @@ export function reciprocal(x: Tensor): Tensor {
 /** max(0, x) (Nair and Hinton, 2010); the gradient at 0 is 0. */
 export function relu(x: Tensor): Tensor {
   return ofOutput('relu', x, (g, y) => new Tensor(native.reluBackward(g.giveUp(), y.handle), 'f32'));
-}
-
-/** 1/(1 + e⁻ˣ) */
-export function sigmoid(x: Tensor): Tensor {
-  return ofOutput('sigmoid', x, (g, y) => mul(g, mul(y, sub(1, y))));
-}
-
-/** The hyperbolic tangent. */
-export function tanh(x: Tensor): Tensor {
-  return ofOutput('tanh', x, (g, y) => mul(g, sub(1, square(y))));
 }
 
 type ComparisonOperation = 'equal' | 'notEqual' | 'less' | 'lessEqual' | 'greater' | 'greaterEqual';
@@ -251,8 +240,6 @@ declare module '../tensor.js' {
     square(this: Tensor): Tensor;
     reciprocal(this: Tensor): Tensor;
     relu(this: Tensor): Tensor;
-    sigmoid(this: Tensor): Tensor;
-    tanh(this: Tensor): Tensor;
     equal(other: Operand<D>): Tensor<'u8'>;
     notEqual(other: Operand<D>): Tensor<'u8'>;
     less(other: Operand<D>): Tensor<'u8'>;
@@ -279,8 +266,6 @@ defineMethods({
   square,
   reciprocal,
   relu,
-  sigmoid,
-  tanh,
   equal,
   notEqual,
   less,

@@ -1,3 +1,4 @@
+export * from './activation.js';
 export * from './adaptivePool.js';
 export * from './conv.js';
 export * from './conv1d.js';
@@ -10,6 +11,7 @@ export * from './groupNorm.js';
 export * from './localResponse.js';
 export { lpPool1d, lpPool2d, type LpPool1dOptions, type LpPoolOptions } from './lpPool.js';
 export * from './matmul.js';
+export * from './maxout.js';
 export * from './movement.js';
 export * from './norm.js';
 export {

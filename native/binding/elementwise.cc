@@ -32,8 +32,6 @@ Export exports[] = {
     {"square", one<UnaryFunction::square>},
     {"reciprocal", one<UnaryFunction::reciprocal>},
     {"relu", one<UnaryFunction::relu>},
-    {"sigmoid", one<UnaryFunction::sigmoid>},
-    {"tanh", one<UnaryFunction::tanh>},
     {"add", two<BinaryFunction::add>},
     {"sub", two<BinaryFunction::sub>},
     {"mul", two<BinaryFunction::mul>},

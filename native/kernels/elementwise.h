@@ -6,19 +6,7 @@
 
 namespace striate {
 
-enum class UnaryFunction : uint8_t {
-  negative,
-  exp,
-  log,
-  sqrt,
-  abs,
-  sign,
-  square,
-  reciprocal,
-  relu,
-  sigmoid,
-  tanh
-};
+enum class UnaryFunction : uint8_t { negative, exp, log, sqrt, abs, sign, square, reciprocal, relu };
 enum class BinaryFunction : uint8_t { add, sub, mul, div, pow, maximum, minimum, reluGradient };
 enum class Comparison : uint8_t { equal, notEqual, less, lessEqual, greater, greaterEqual };
 
@@ -130,10 +118,6 @@ void Unary::run() const {
       return map([&](Vec v) { return one / v; });
     case UnaryFunction::relu:
       return map([&](Vec v) { return max(zero, v); });
-    case UnaryFunction::sigmoid:
-      return map([&](Vec v) { return one / (one + exp(zero - v)); });
-    case UnaryFunction::tanh:
-      return map([](Vec v) { return perLane(v, ::tanhf); });
   }
 }
 

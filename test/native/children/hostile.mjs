@@ -365,10 +365,37 @@ const labelled = (m) => {
   const shape = m.shape(m.int(1, 3));
   return { shape, labels: m.tensor('i32', shape.slice(0, -1), m.pick([1, 2, 30])) };
 };
+const reductions = ['mean', 'sum', 'none'];
+const leading = (m, shape) => (m.flag() ? m.tensor('f32', shape.slice(0, m.int(0, shape.length))) : null);
+/** What losses of classes take between the scores and their own options. */
+const weighted = (m, name) => {
+  const { shape, labels } = labelled(m);
+  const target = name === 'crossEntropy' && m.flag() ? m.tensor('f32', shape) : labels;
+  const classWeights = m.flag() ? m.tensor('f32', shape.slice(-1)) : null;
+  return { shape, given: [target, classWeights, leading(m, shape.slice(0, -1)), m.pick(reductions)] };
+};
+/** What losses of elements take before their own options. */
+const compared = (m) => {
+  const shape = m.shape();
+  return {
+    shape,
+    given: [m.tensor('f32', shape), m.tensor('f32', shape), leading(m, shape), m.pick(reductions)],
+  };
+};
 const pooled = (m, w) => m.tensor('f32', [w.images, w.height, w.width, w.channels]);
 const withChannels = (m) => ({ ...window(m), channels: m.int(0, 20) });
 
 const interpolations = ['nearest', 'bilinear', 'bilinear, corners aligned'];
+
+/** Functions of single elements, and how many numbers they are given; each has one that goes backward. */
+const activations = {
+  ...Object.fromEntries(
+    ['sigmoid', 'tanh', 'erf', 'relu6', 'selu', 'gelu', 'geluTanh', 'silu', 'hardswish', 'hardsigmoid'].map(
+      (name) => [name, 0],
+    ),
+  ),
+  ...{ logSigmoid: 0, softsign: 0, leakyRelu: 1, elu: 1, softplus: 2 },
+};
 
 /** Arguments that pass, or nearly; of other functions they are made by the types that binding.d.ts declares. */
 const recipes = {
@@ -407,6 +434,34 @@ const recipes = {
     const shape = m.shape();
     return [m.tensor('f32', shape), m.tensor('f32', shape)];
   },
+  ...Object.fromEntries(
+    Object.entries(activations).flatMap(([name, count]) => [
+      [name, (m) => [m.tensor(), ...m.list(count, () => m.int(0, 3))]],
+      [
+        `${name}Backward`,
+        (m) => {
+          const shape = m.shape();
+          return [m.tensor('f32', shape), m.tensor('f32', shape), ...m.list(count, () => m.int(0, 3))];
+        },
+      ],
+    ]),
+  ),
+  prelu(m) {
+    const shape = m.shape();
+    return [m.tensor('f32', shape), m.tensor('f32', m.flag() ? [1] : shape.slice(-1))];
+  },
+  preluBackward(m) {
+    const shape = m.shape();
+    return [m.tensor('f32', shape), m.tensor('f32', shape), m.tensor('f32', m.flag() ? [1] : shape.slice(-1))];
+  },
+  maxout(m) {
+    const pieces = m.int(1, 5);
+    return [m.tensor('f32', [...m.shape(m.int(0, 3)), pieces * m.int(0, 20)]), pieces, m.flag()];
+  },
+  maxoutBackward(m) {
+    const shape = m.shape(m.int(1, 4));
+    return [m.tensor('f32', shape), m.tensor('u8', shape, m.pick([2, 255])), m.int(1, 5)];
+  },
   addUp(m) {
     const shape = m.shape();
     const list = m.list(m.int(1, 5), () => m.tensor('f32', shape));
@@ -417,9 +472,11 @@ const recipes = {
   oneHot: (m) => [m.tensor('i32', m.shape(), m.int(1, 5)), m.int(3, 6)],
   uniform: (m) => [m.shape(), m.int(-9, 0), m.int(0, 9), ...seeds(m)],
   normal: (m) => [m.shape(), m.int(-9, 9), m.int(0, 9), ...seeds(m)],
+  truncatedNormal: (m) => [m.shape(), m.int(-3, 3), m.int(1, 3), m.int(-9, -4), m.int(-3, 9), ...seeds(m)],
+  orthogonal: (m) => [m.int(0, 40), m.int(0, 40), m.int(-2, 2), ...seeds(m)],
   measurePeak: (m) => [m.int(1, 3), m.int(1, 1000)],
   permutation: (m) => [m.int(0, 5000), ...seeds(m)],
-  dropout: (m) => [m.tensor(), m.pick([0, 0.5, 1, 0.1]), m.flag(), ...seeds(m)],
+  dropout: (m) => [m.tensor(), m.pick([0, 0.5, 1, 0.1]), m.flag(), m.flag(), ...seeds(m)],
   philox: (m) => [m.list(4, () => m.int(0, 99)), m.list(2, () => m.int(0, 99))],
   transpose(m) {
     const shape = m.shape();
@@ -495,14 +552,57 @@ const recipes = {
       ],
     ]),
   ),
-  crossEntropy(m) {
-    const { shape, labels } = labelled(m);
-    return [m.tensor('f32', shape), labels];
-  },
-  crossEntropyBackward(m) {
-    const { shape, labels } = labelled(m);
-    return [m.tensor('f32', []), m.tensor('f32', shape), labels];
-  },
+  ...Object.fromEntries(
+    Object.entries({
+      crossEntropy: (m) => [m.pick([-100, 0, 1]), m.pick([0, 0, 0.1, 1])],
+      nll: (m) => [m.pick([-100, 0, 1])],
+      multiMargin: (m) => [m.int(1, 2), m.pick([0, 1, 0.5])],
+    }).flatMap(([name, rest]) => [
+      [
+        name,
+        (m) => {
+          const { shape, given } = weighted(m, name);
+          return [m.tensor('f32', shape), ...given, ...rest(m)];
+        },
+      ],
+      [
+        `${name}Backward`,
+        (m) => {
+          const { shape, given } = weighted(m, name);
+          const gradient = m.tensor('f32', given.at(-1) === 'none' ? shape.slice(0, -1) : []);
+          const scores = name === 'nll' ? shape : m.tensor('f32', shape);
+          return [gradient, scores, ...given, ...rest(m)];
+        },
+      ],
+    ]),
+  ),
+  ...Object.fromEntries(
+    Object.entries({
+      mse: () => [],
+      l1: () => [],
+      huber: (m) => [m.pick([1, 0.5, 1e-3])],
+      smoothL1: (m) => [m.pick([1, 0.5, 0])],
+      binaryCrossEntropy: () => [],
+      binaryCrossEntropyWithLogits: (m, shape) => [m.flag() ? m.tensor('f32', [shape.at(-1) ?? 1]) : null],
+      klDiv: (m) => [m.flag()],
+      hinge: (m) => [m.flag()],
+    }).flatMap(([name, rest]) => [
+      [
+        name,
+        (m) => {
+          const { shape, given } = compared(m);
+          return [...given, ...rest(m, shape)];
+        },
+      ],
+      [
+        `${name}Backward`,
+        (m) => {
+          const { shape, given } = compared(m);
+          return [m.tensor('f32', given.at(-1) === 'none' ? shape : []), ...given, ...rest(m, shape)];
+        },
+      ],
+    ]),
+  ),
   matmul(m) {
     const [a, b, transposeA, transposeB] = [m.shape(2), m.int(0, 70), m.flag(), m.flag()];
     const batch = m.shape(m.int(0, 2));
@@ -702,6 +802,18 @@ const recipes = {
     const { lists, taken, fraction, clipping } = steps(m, 1);
     return [...lists, taken, fraction(), fraction(), fraction(), fraction(), ...clipping];
   },
+  ...Object.fromEntries(
+    ['l1Penalty', 'l2Penalty', 'clipGradValue', 'clipMaxNorm'].map((name) => [
+      name,
+      (m) => [m.list(m.int(0, 4), () => m.tensor()), m.pick([0, 1, 1e-3, Infinity])],
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['l1PenaltyBackward', 'l2PenaltyBackward'].map((name) => [
+      name,
+      (m) => [m.tensor('f32', []), m.tensor(), m.pick([0, 1, 1e-3])],
+    ]),
+  ),
   rmsProp(m) {
     const { lists, fraction, clipping } = steps(m, 3);
     const [p, g, s, ...others] = lists;
@@ -798,6 +910,8 @@ const disposing = [
   'batchNormBackward',
   'layerNormBackward',
   'groupNormBackward',
+  'preluBackward',
+  ...Object.keys(activations).map((name) => `${name}Backward`),
 ];
 
 let passed = 0;
