@@ -205,9 +205,172 @@ export interface Binding {
   softmaxBackward(gradient: Handle, output: Handle, axis: number): Handle;
   logSoftmax(input: Handle, axis: number): Handle;
   logSoftmaxBackward(gradient: Handle, output: Handle, axis: number): Handle;
-  /** The mean loss, a scalar, and the probabilities. */
-  crossEntropy(logits: Handle, labels: Handle): [loss: Handle, probabilities: Handle];
-  crossEntropyBackward(gradient: Handle, probabilities: Handle, labels: Handle): Handle;
+
+  // class_loss.cc; target is i32 labels, or in crossEntropy f32 distributions
+  /** The loss, and the probabilities, which rows of ignored labels lack. */
+  crossEntropy(
+    logits: Handle,
+    target: Handle,
+    classWeights: Handle | null,
+    sampleWeight: Handle | null,
+    reduction: string,
+    ignoreIndex: number,
+    labelSmoothing: number,
+  ): [loss: Handle, probabilities: Handle];
+  crossEntropyBackward(
+    gradient: Handle,
+    probabilities: Handle,
+    target: Handle,
+    classWeights: Handle | null,
+    sampleWeight: Handle | null,
+    reduction: string,
+    ignoreIndex: number,
+    labelSmoothing: number,
+  ): Handle;
+  nll(
+    input: Handle,
+    target: Handle,
+    classWeights: Handle | null,
+    sampleWeight: Handle | null,
+    reduction: string,
+    ignoreIndex: number,
+  ): Handle;
+  nllBackward(
+    gradient: Handle,
+    inputShape: readonly number[],
+    target: Handle,
+    classWeights: Handle | null,
+    sampleWeight: Handle | null,
+    reduction: string,
+    ignoreIndex: number,
+  ): Handle;
+  multiMargin(
+    input: Handle,
+    target: Handle,
+    classWeights: Handle | null,
+    sampleWeight: Handle | null,
+    reduction: string,
+    p: number,
+    margin: number,
+  ): Handle;
+  multiMarginBackward(
+    gradient: Handle,
+    input: Handle,
+    target: Handle,
+    classWeights: Handle | null,
+    sampleWeight: Handle | null,
+    reduction: string,
+    p: number,
+    margin: number,
+  ): Handle;
+
+  // point_loss.cc; reduction is 'mean', 'sum', 'none', in klDiv also 'batchmean'; gradients are by the input
+  mse(input: Handle, target: Handle, sampleWeight: Handle | null, reduction: string): Handle;
+  mseBackward(
+    gradient: Handle,
+    input: Handle,
+    target: Handle,
+    sampleWeight: Handle | null,
+    reduction: string,
+  ): Handle;
+  l1(input: Handle, target: Handle, sampleWeight: Handle | null, reduction: string): Handle;
+  l1Backward(
+    gradient: Handle,
+    input: Handle,
+    target: Handle,
+    sampleWeight: Handle | null,
+    reduction: string,
+  ): Handle;
+  huber(input: Handle, target: Handle, sampleWeight: Handle | null, reduction: string, delta: number): Handle;
+  huberBackward(
+    gradient: Handle,
+    input: Handle,
+    target: Handle,
+    sampleWeight: Handle | null,
+    reduction: string,
+    delta: number,
+  ): Handle;
+  smoothL1(
+    input: Handle,
+    target: Handle,
+    sampleWeight: Handle | null,
+    reduction: string,
+    beta: number,
+  ): Handle;
+  smoothL1Backward(
+    gradient: Handle,
+    input: Handle,
+    target: Handle,
+    sampleWeight: Handle | null,
+    reduction: string,
+    beta: number,
+  ): Handle;
+  binaryCrossEntropy(input: Handle, target: Handle, sampleWeight: Handle | null, reduction: string): Handle;
+  binaryCrossEntropyBackward(
+    gradient: Handle,
+    input: Handle,
+    target: Handle,
+    sampleWeight: Handle | null,
+    reduction: string,
+  ): Handle;
+  binaryCrossEntropyWithLogits(
+    input: Handle,
+    target: Handle,
+    sampleWeight: Handle | null,
+    reduction: string,
+    posWeight: Handle | null,
+  ): Handle;
+  binaryCrossEntropyWithLogitsBackward(
+    gradient: Handle,
+    input: Handle,
+    target: Handle,
+    sampleWeight: Handle | null,
+    reduction: string,
+    posWeight: Handle | null,
+  ): Handle;
+  klDiv(
+    input: Handle,
+    target: Handle,
+    sampleWeight: Handle | null,
+    reduction: string,
+    logTarget: boolean,
+  ): Handle;
+  klDivBackward(
+    gradient: Handle,
+    input: Handle,
+    target: Handle,
+    sampleWeight: Handle | null,
+    reduction: string,
+    logTarget: boolean,
+  ): Handle;
+  hinge(
+    input: Handle,
+    target: Handle,
+    sampleWeight: Handle | null,
+    reduction: string,
+    squared: boolean,
+  ): Handle;
+  hingeBackward(
+    gradient: Handle,
+    input: Handle,
+    target: Handle,
+    sampleWeight: Handle | null,
+    reduction: string,
+    squared: boolean,
+  ): Handle;
+
+  // penalty.cc
+  /** lambda·Σ|w| over all parameters. */
+  l1Penalty(parameters: readonly Handle[], lambda: number): Handle;
+  /** The gradient by one of them. */
+  l1PenaltyBackward(gradient: Handle, parameter: Handle, lambda: number): Handle;
+  /** lambda/2·Σw². */
+  l2Penalty(parameters: readonly Handle[], lambda: number): Handle;
+  l2PenaltyBackward(gradient: Handle, parameter: Handle, lambda: number): Handle;
+  /** Changes the gradients. */
+  clipGradValue(gradients: readonly Handle[], clipValue: number): void;
+  /** Changes the parameters that have two or more axes. */
+  clipMaxNorm(parameters: readonly Handle[], maxNorm: number): void;
 
   // matmul.cc
   matmul(a: Handle, b: Handle, transposeA: boolean, transposeB: boolean): Handle;

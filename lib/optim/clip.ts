@@ -16,3 +16,27 @@ export function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number): Ten
   for (const gradient of gradients) gradient.versions.changes++;
   return norm;
 }
+
+/**
+ * Brings the elements of the parameters' gradients into [−clipValue, clipValue], in place. Parameters without a gradient
+ * are passed over. The option `clipValue` of an optimizer does the same on the way, without a pass over memory.
+ *
+ * @throws RangeError for clipValue below 0 or NaN
+ */
+export function clipGradValue(parameters: Iterable<Tensor>, clipValue: number): void {
+  const gradients = [...parameters].flatMap(({ grad }) => grad ?? []);
+  native.clipGradValue(gradients.map(handleOf), clipValue);
+  for (const gradient of gradients) gradient.versions.changes++;
+}
+
+/**
+ * Scales the weights of each unit, w[…, unit] of a parameter with two or more axes, in place so that their norm is at most
+ * `maxNorm` (Srivastava et al., 2014): what the option `maxNorm` of an optimizer does after each step. Others stay.
+ *
+ * @throws RangeError for maxNorm that is not above 0
+ */
+export function clipMaxNorm(parameters: Iterable<Tensor>, maxNorm: number): void {
+  const list = [...parameters];
+  native.clipMaxNorm(list.map(handleOf), maxNorm);
+  for (const parameter of list) parameter.versions.changes++;
+}

@@ -1,7 +1,7 @@
 export { Adadelta, type AdadeltaOptions } from './adadelta.js';
 export { Adagrad, type AdagradOptions } from './adagrad.js';
 export { Adam, AdamW, type AdamOptions } from './adam.js';
-export { clipGradNorm } from './clip.js';
+export { clipGradNorm, clipGradValue, clipMaxNorm } from './clip.js';
 export { Group, type OptimizedParameters, type ParameterGroup } from './group.js';
 export { LBFGS, type LBFGSOptions, type LBFGSState } from './lbfgs.js';
 export { Lion, type LionOptions } from './lion.js';

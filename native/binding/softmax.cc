@@ -1,7 +1,5 @@
 #include "ops/softmax.h"
 
-#include <utility>
-
 #include "binding/call.h"
 
 namespace striate {
@@ -26,17 +24,6 @@ Export exports[] = {
     {"softmaxBackward", backward<false>},
     {"logSoftmax", forward<true>},
     {"logSoftmaxBackward", backward<true>},
-    {"crossEntropy",
-     [](Call& call) {
-       auto [loss, probabilities] =
-           crossEntropy(call.stream(), call.tensor(0, "logits"), call.tensor(1, "labels"));
-       return call.give({std::move(loss), std::move(probabilities)});
-     }},
-    {"crossEntropyBackward",
-     [](Call& call) {
-       return call.give(crossEntropyBackward(call.stream(), call.tensor(0, "gradient"),
-                                             call.tensor(1, "probabilities"), call.tensor(2, "labels")));
-     }},
 };
 
 }  // namespace

@@ -46,8 +46,11 @@ struct SoftmaxColumnsGradient {
   void run() const;
 };
 
-/// p = softmax of the rows of x, losses[r] = −log p[r, labels[r]]. Where a label is not in [0, columns),
-/// `wrongRow` is set to the first such row, and left as it is otherwise.
+/// Rows of this label count nothing.
+constexpr int64_t ignoredLabel = -100;
+
+/// p = softmax of the rows of x, losses[r] = −log p[r, labels[r]]; for an ignored label 0, and no p. Where a
+/// label is not in [0, columns), `wrongRow` is set to the first such row, and left as it is otherwise.
 struct CrossEntropy {
   const float* x;
   const int32_t* labels;
@@ -58,7 +61,7 @@ struct CrossEntropy {
   void run() const;
 };
 
-/// dx[r, c] = (p[r, c] − (1 where c = labels[r]))·scale; wrong labels likewise.
+/// dx[r, c] = (p[r, c] − (1 where c = labels[r]))·scale, 0 for an ignored label; wrong labels likewise.
 struct CrossEntropyGradient {
   const float* p;
   const int32_t* labels;
@@ -222,6 +225,10 @@ void CrossEntropy::run() const {
   for (int64_t r = 0; r < rows; ++r) {
     const float* in = x + r * columns;
     const int64_t label = labels[r];
+    if (label == ignoredLabel) {
+      losses[r] = 0.0f;
+      continue;
+    }
     if (label < 0 || label >= columns) {
       *wrongRow = r;
       return;
@@ -240,6 +247,10 @@ void CrossEntropyGradient::run() const {
                   [&](int64_t i, auto load, auto store) { store(dx + i, load(p + i) * factor); });
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t label = labels[r];
+    if (label == ignoredLabel) {
+      for (int64_t c = 0; c < columns; ++c) dx[r * columns + c] = 0.0f;
+      continue;
+    }
     if (label < 0 || label >= columns) {
       *wrongRow = r;
       return;

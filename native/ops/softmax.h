@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -121,7 +122,14 @@ void forLabelled(const Tensor& labels, int64_t classes, const Work& work) {
   }
 }
 
-/// The mean of −log softmax(logits)[label], a scalar, and the probabilities softmax(logits).
+/// How many labels are not ignored.
+inline int64_t labelsThatCount(const Tensor& labels) {
+  return labels.elements() -
+         std::count(labels.i32(), labels.i32() + labels.elements(), static_cast<int32_t>(ignoredLabel));
+}
+
+/// The mean of −log softmax(logits)[label] over labels that are not ignored, a scalar, and the probabilities
+/// softmax(logits), which rows of ignored labels lack.
 inline std::pair<Tensor, Tensor> crossEntropy(Stream& stream, const Tensor& logits, const Tensor& labels) {
   requireType("crossEntropy", "logits", logits, DType::f32);
   requireLabels("crossEntropy", "logits", logits, labels);
@@ -136,7 +144,7 @@ inline std::pair<Tensor, Tensor> crossEntropy(Stream& stream, const Tensor& logi
     });
     ReductionLoops({count}, AxisSet("crossEntropy", std::nullopt, 1))
         .run(Reduction::sum, losses.floats(), loss.f32(),
-             [count](float* sum, int64_t n) { divideBy(static_cast<float>(count), sum, n); });
+             [&](float* sum, int64_t n) { divideBy(static_cast<float>(labelsThatCount(labels)), sum, n); });
   });
   return {loss, p};
 }
@@ -151,7 +159,7 @@ inline Tensor crossEntropyBackward(Stream& stream, const Tensor& gradient, const
   Tensor dx("crossEntropyBackward", p.shape, DType::f32);
   submit(stream, "crossEntropyBackward", {gradient, p, labels}, {dx}, [=] {
     const int64_t classes = p.shape.last();
-    const float scale = *gradient.f32() / static_cast<float>(labels.elements());
+    const float scale = *gradient.f32() / static_cast<float>(labelsThatCount(labels));
     forLabelled(labels, classes, [&](int64_t from, int64_t to, int64_t* wrongRow) {
       const int64_t at = from * classes;
       dispatch(CrossEntropyGradient{p.f32() + at, labels.i32() + from, dx.f32() + at, to - from, classes,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Handle } from '../../binding.js';
 import { backward, grad } from '../../lib/autograd.js';
 import { crossEntropy } from '../../lib/loss/index.js';
 import { native, StriateError } from '../../lib/native.js';
@@ -6,6 +7,9 @@ import { softmax } from '../../lib/ops/softmax.js';
 import { sum } from '../../lib/ops/reduce.js';
 import { Tensor, type Shape } from '../../lib/tensor.js';
 import { expectClose, expectGradients, expectSameBits, f32, i32, noise, noisy, volume } from '../check.js';
+
+/** The options of the native side for the mean over labels that all count the same. */
+const plain = [null, null, 'mean', -100, 0] as const;
 
 function labelsFor(shape: Shape): Int32Array {
   const classes = shape.at(-1)!;
@@ -84,6 +88,32 @@ describe('crossEntropy', () => {
     await expectClose(grad(crossEntropy(certain, i32([0], [1])), [certain])[0]!, [-p, p], 0.1);
   });
 
+  test('labels of -100 count nothing', async () => {
+    const shape = [70, 300];
+    const data = noise(volume(shape)).map((v) => v * 5);
+    const classes = labelsFor(shape).map((label, i) => (i % 3 === 1 ? -100 : label));
+    const rows = Array.from(classes.keys()).filter((i) => classes[i] !== -100);
+    const some = rows.flatMap((i) => [...data.subarray(300 * i, 300 * (i + 1))]);
+    const counted = reference(
+      some,
+      Int32Array.from(rows, (i) => classes[i]!),
+      300,
+    );
+    const x = f32(data, shape);
+    x.requiresGrad = true;
+    const loss = crossEntropy(x, i32(classes, [70]));
+    expect(await loss.item()).toBeCloseTo(counted.loss, 5);
+    const expected = new Float32Array(data.length);
+    rows.forEach((row, i) => expected.set(counted.gradient.slice(300 * i, 300 * (i + 1)), 300 * row));
+    await expectClose(grad(loss, [x])[0]!, expected, 2e-6);
+
+    const none = f32([1, 2], [1, 2]);
+    none.requiresGrad = true;
+    const nothing = crossEntropy(none, i32([-100], [1]));
+    expect(await nothing.item()).toBeNaN();
+    expect([...(await grad(nothing, [none])[0]!.data())]).toEqual([0, 0]);
+  });
+
   test('no labels have no mean', async () => {
     const x = f32([], [0, 3]);
     x.requiresGrad = true;
@@ -146,7 +176,7 @@ describe('a label that names no class', () => {
   test('in backward alone', async () => {
     const p = noisy([2, 3]);
     const one = f32([1], []);
-    const dx = native.crossEntropyBackward(one.handle, p.handle, i32([0, 3], [2]).handle);
+    const dx = native.crossEntropyBackward(one.handle, p.handle, i32([0, 3], [2]).handle, ...plain);
     await expect(native.data(dx)).rejects.toThrow(
       'crossEntropyBackward: labels[1] is 3, wants 0 to 2 for 3 classes',
     );
@@ -162,8 +192,10 @@ describe('errors', () => {
     const bytes = new Tensor(native.tensor(Uint8Array.of(0, 1), [2]), 'u8');
     const wanted = 'wants dtype i32, the number of a class each; cast them';
     expect(call(logits, bytes)).toThrow(new TypeError(`crossEntropy: labels is u8 [2], ${wanted}`));
-    expect(call(logits, noisy([2, 3]))).toThrow(
-      new TypeError(`crossEntropy: labels is f32 [2, 3], ${wanted}`),
+    expect(call(logits, noisy([2]))).toThrow(
+      new RangeError(
+        'crossEntropy: target has shape [2], wants [2, 3], a distribution for each row of logits; labels are i32',
+      ),
     );
     expect(call(labels, labels)).toThrow(new TypeError('crossEntropy: logits is i32 [2], wants dtype f32'));
     for (const nothing of [null, undefined, 3, 'x', {}, [0, 1]]) {
@@ -179,10 +211,10 @@ describe('errors', () => {
     expect(call(logits, i32([0, 1], [2, 1]))).toThrow(RangeError);
     expect(call(noisy([]), i32([0], []))).toThrow(RangeError);
     const one = f32([1], []).handle;
-    expect(() => native.crossEntropyBackward(logits.handle, logits.handle, labels.handle)).toThrow(
-      RangeError,
-    );
-    expect(() => native.crossEntropyBackward(one, logits.handle, i32([0], [1]).handle)).toThrow(RangeError);
-    expect(() => native.crossEntropyBackward(labels.handle, logits.handle, labels.handle)).toThrow(TypeError);
+    const back = (gradient: Handle, target: Handle) => () =>
+      native.crossEntropyBackward(gradient, logits.handle, target, ...plain);
+    expect(back(logits.handle, labels.handle)).toThrow(RangeError);
+    expect(back(one, i32([0], [1]).handle)).toThrow(RangeError);
+    expect(back(labels.handle, labels.handle)).toThrow(TypeError);
   });
 });

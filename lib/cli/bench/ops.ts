@@ -237,15 +237,16 @@ const families: readonly ((own: Own) => Work[])[] = [
         [8192],
       ),
     );
-    const [one, probabilities] = native.crossEntropy(logits, labels).map(own) as [Handle, Handle];
+    const plain = [null, null, 'mean', -100, 0] as const;
+    const [one, probabilities] = native.crossEntropy(logits, labels, ...plain).map(own) as [Handle, Handle];
     return [
       { op: 'softmax', shape, bytes, run: () => native.softmax(logits, 1) },
-      { op: 'crossEntropy', shape, bytes, run: () => native.crossEntropy(logits, labels) },
+      { op: 'crossEntropy', shape, bytes, run: () => native.crossEntropy(logits, labels, ...plain) },
       {
         op: 'crossEntropyBackward',
         shape,
         bytes,
-        run: () => native.crossEntropyBackward(one, probabilities, labels),
+        run: () => native.crossEntropyBackward(one, probabilities, labels, ...plain),
       },
     ];
   },
