@@ -158,8 +158,18 @@ export interface Binding {
   uniform(shape: readonly number[], low: number, high: number, seed: number, stream: number): Handle;
   normal(shape: readonly number[], mean: number, deviation: number, seed: number, stream: number): Handle;
   permutation(length: number, seed: number, stream: number): Handle;
-  /** Where nothing is to be dropped, another handle over the same storage. The gradient is dropout of the gradient. */
-  dropout(input: Handle, probability: number, training: boolean, seed: number, stream: number): Handle;
+  /**
+   * Where nothing is to be dropped, another handle over the same storage; `inverted` makes the mean stay. The gradient is
+   * dropout of the gradient.
+   */
+  dropout(
+    input: Handle,
+    probability: number,
+    training: boolean,
+    inverted: boolean,
+    seed: number,
+    stream: number,
+  ): Handle;
   /** The generator's block of four words, for its published answers. */
   philox(counter: readonly number[], key: readonly number[]): number[];
 

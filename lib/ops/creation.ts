@@ -1,6 +1,7 @@
 import { record } from '../autograd.js';
 import { native } from '../native.js';
 import { defineMethods, handleOf, Tensor, type DType, type Shape, type TypedArray } from '../tensor.js';
+import { mul } from './elementwise.js';
 
 /** Typed arrays whose elements are numbers. */
 type NumericArray =
@@ -240,6 +241,14 @@ export function cast<D extends DType>(x: Tensor<DType>, dtype: D): Tensor<D> {
   return record('cast', new Tensor(handle, dtype, x.versions), [x], [], (g) => [g]);
 }
 
+export interface DropoutOptions {
+  /**
+   * Whether training scales what it leaves by 1/(1 − p), so that nothing is to be done in use. Otherwise, as the original
+   * paper has it, training leaves elements as they are, and use multiplies all by 1 − p. Default: true.
+   */
+  readonly inverted?: boolean | undefined;
+}
+
 /**
  * Inverted dropout (Srivastava et al., 2014): each element becomes 0 with probability p, else x/(1 − p), so that the
  * mean stays. Where nothing is to be dropped, the result shares x's storage. No mask is kept: backward draws it again.
@@ -247,16 +256,27 @@ export function cast<D extends DType>(x: Tensor<DType>, dtype: D): Tensor<D> {
  * @param p from 0 to 1. Default: 0.5.
  * @param training whether to drop at all. Default: true.
  */
-export function dropout(x: Tensor, p = 0.5, training = true): Tensor {
+export function dropout(
+  x: Tensor,
+  p = 0.5,
+  training = true,
+  { inverted = true }: DropoutOptions = {},
+): Tensor {
+  if (!inverted && !training) {
+    if (!(p >= 0 && p <= 1)) {
+      throw new RangeError(`dropout: probability is ${describe(p)}, wants a number from 0 to 1`);
+    }
+    return mul(x, 1 - p);
+  }
   const drops = training && p > 0;
   const draw: [number, number] = drops ? nextStream() : [0, 0];
   const y = new Tensor(
-    native.dropout(handleOf(x), p, training, ...draw),
+    native.dropout(handleOf(x), p, training, inverted, ...draw),
     'f32',
     drops ? undefined : x.versions,
   );
   return record('dropout', y, [x], [], (g) => [
-    drops ? new Tensor(native.dropout(g.handle, p, training, ...draw), 'f32') : g,
+    drops ? new Tensor(native.dropout(g.handle, p, training, inverted, ...draw), 'f32') : g,
   ]);
 }
 

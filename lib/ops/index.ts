@@ -13,6 +13,7 @@ export { lpPool1d, lpPool2d, type LpPool1dOptions, type LpPoolOptions } from './
 export * from './matmul.js';
 export * from './maxout.js';
 export * from './movement.js';
+export * from './noise.js';
 export * from './norm.js';
 export {
   avgPool2d,

@@ -83,7 +83,7 @@ Export exports[] = {
     {"dropout",
      [](Call& call) {
        return call.give(dropout(call.stream(), call.tensor(0, "input"), call.number(1, "probability"),
-                                call.flag(2, "training"), source(call, 3)));
+                                call.flag(2, "training"), call.flag(3, "inverted"), source(call, 4)));
      }},
     {"philox", philox},
 };

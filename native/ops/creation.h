@@ -161,9 +161,10 @@ inline Tensor permutation(Stream& stream, int64_t n, RandomStream source) {
   return y;
 }
 
-/// Zeros with the given probability, to a 32nd binary place, and the rest scaled so that the mean stays; the
-/// input itself where nothing is to be dropped. The gradient is the same operation on the gradient.
-inline Tensor dropout(Stream& stream, const Tensor& x, double probability, bool training,
+/// Zeros with the given probability, to a 32nd binary place, and the rest scaled so that the mean stays,
+/// where `inverted`; the input itself where nothing is to be dropped. The gradient is the same operation on
+/// the gradient.
+inline Tensor dropout(Stream& stream, const Tensor& x, double probability, bool training, bool inverted,
                       RandomStream source) {
   requireType("dropout", "input", x, DType::f32);
   if (!(probability >= 0 && probability <= 1))
@@ -176,7 +177,7 @@ inline Tensor dropout(Stream& stream, const Tensor& x, double probability, bool 
     return y;
   }
   const double threshold = std::min(std::round(probability * 0x1p32), 0x1p32 - 1);
-  const auto scale = static_cast<float>(0x1p32 / (0x1p32 - threshold));
+  const auto scale = inverted ? static_cast<float>(0x1p32 / (0x1p32 - threshold)) : 1.0f;
   submit(stream, "dropout", {x}, {y}, [=] {
     parallelRanges(x.elements(), elementGrain, [&](int64_t from, int64_t to) {
       dispatch(Dropout{source, from / randomGroup, static_cast<uint32_t>(threshold), scale, x.f32() + from,

@@ -357,7 +357,7 @@ describe('the generator', () => {
 
     const x = noise(n, 3);
     const p = 0.3;
-    const kept = new Tensor(native.dropout(f32(x, [n]).handle, p, true, seed, stream), 'f32');
+    const kept = new Tensor(native.dropout(f32(x, [n]).handle, p, true, true, seed, stream), 'f32');
     const scale = Math.fround(2 ** 32 / (2 ** 32 - Math.round(p * 2 ** 32)));
     expect(await kept.data()).toEqual(x.map((v, i) => (drawn[i]! < Math.round(p * 2 ** 32) ? 0 : scale * v)));
 
@@ -604,7 +604,7 @@ describe('dropout', () => {
     expect(() => dropout(x, NaN)).toThrow(RangeError);
     expect(() => dropout(i32([1], [1]) as never, 0.5)).toThrow(TypeError);
     expect(() => dropout(x, 0.5, 1 as never)).toThrow(TypeError);
-    expect(() => native.dropout(x.handle, 0.5, true, -1, 0)).toThrow(RangeError);
-    expect(() => native.dropout(x.handle, 0.5, true, 0, 2 ** 53)).toThrow(RangeError);
+    expect(() => native.dropout(x.handle, 0.5, true, true, -1, 0)).toThrow(RangeError);
+    expect(() => native.dropout(x.handle, 0.5, true, true, 0, 2 ** 53)).toThrow(RangeError);
   });
 });

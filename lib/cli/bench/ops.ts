@@ -122,7 +122,7 @@ const families: readonly ((own: Own) => Work[])[] = [
         op: 'dropout',
         shape: image,
         bytes: 2 * size,
-        run: () => native.dropout(a, 0.5, true, 1, 1),
+        run: () => native.dropout(a, 0.5, true, true, 1, 1),
       },
     ];
   },
