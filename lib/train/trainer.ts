@@ -25,10 +25,14 @@ export interface TrainerOptions {
   metrics?: readonly Metric[];
 }
 
-/** Called by fit(); both may be asynchronous. */
+/** Called by fit(); all may be asynchronous. */
 export interface Callback {
+  /** Before the first epoch. */
+  onFitBegin?(trainer: Trainer): void | Promise<void>;
   onBatchEnd?(batch: { epoch: number; batch: number; loss: number; accuracy?: number }): void | Promise<void>;
   onEpochEnd?(record: EpochRecord): void | Promise<void>;
+  /** After the last epoch, also one after which stop() was asked for; not where fit() failed or was aborted. */
+  onFitEnd?(trainer: Trainer): void | Promise<void>;
 }
 
 export interface FitOptions {
@@ -63,6 +67,7 @@ export class Trainer {
   history: History = { epochs: [] };
   readonly #metrics: readonly Metric[];
   #fitting = false;
+  #stopping = false;
 
   constructor(model: Module, { optimizer, loss, metrics = [] }: TrainerOptions) {
     for (const metric of metrics) {
@@ -73,6 +78,11 @@ export class Trainer {
     this.optimizer = optimizer;
     this.loss = loss;
     this.#metrics = metrics;
+  }
+
+  /** Ends fit() after the epoch that runs: it resolves with the history so far. Nothing where none runs. */
+  stop(): void {
+    this.#stopping = true;
   }
 
   /**
@@ -93,9 +103,11 @@ export class Trainer {
     const { batchSize = 32, shuffle = true, seed } = options;
     const loader = new DataLoader(train, { batchSize, shuffle, ...(seed === undefined ? {} : { seed }) });
     this.#fitting = true;
+    this.#stopping = false;
     this.history = { epochs: [] };
     try {
-      for (let epoch = 1; epoch <= epochs; epoch++) {
+      for (const callback of callbacks) await callback.onFitBegin?.(this);
+      for (let epoch = 1; epoch <= epochs && !this.#stopping; epoch++) {
         signal?.throwIfAborted();
         display.epochBegin(epoch, epochs, loader.batches);
         const record = await this.#epoch(epoch, loader, display, options);
@@ -108,6 +120,7 @@ export class Trainer {
         display.epochEnd(record, epochs);
         for (const callback of callbacks) await callback.onEpochEnd?.(record);
       }
+      for (const callback of callbacks) await callback.onFitEnd?.(this);
       return this.history;
     } finally {
       this.#fitting = false;
