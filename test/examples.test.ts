@@ -42,6 +42,55 @@ const shown: Record<string, (out: string) => void> = {
     expect(percent(out, 'trained')).toBeGreaterThan(85);
     expect(out.match(/\.png\n/g)).toHaveLength(5);
   },
+  'initialization.mjs': (out) => {
+    const row = (name: string, from: number): number[] => {
+      const line =
+        out
+          .slice(from)
+          .split('\n')
+          .find((candidate) => candidate.startsWith(`  ${name}`)) ?? '';
+      return line.slice(12).trim().split(/ +/).map(Number);
+    };
+    const relu = out.indexOf('each ReLU');
+    const growth = (name: string, from: number): number => row(name, from).at(-1)! / row(name, from)[0]!;
+    expect(growth('too small', 0)).toBeLessThan(1e-4);
+    expect(growth('too big', relu)).toBeGreaterThan(1e3);
+    expect(growth('Xavier', 0)).toBeGreaterThan(0.2);
+    expect(growth('He', relu)).toBeGreaterThan(0.5);
+  },
+  'activations.mjs': (out) => {
+    const left = (name: string): number =>
+      Number(new RegExp(`\\n${name} +([\\d.e+-]+)\\n`).exec(out.slice(out.indexOf('the gradient of')))?.[1]);
+    expect(left('sigmoid')).toBeLessThan(1e-4);
+    for (const name of ['tanh', 'ReLU', 'SELU']) expect(left(name)).toBeGreaterThan(0.05);
+  },
+  'pooling.mjs': (out) => {
+    expect(out).toMatch(/maximum of 2×2\n +10.0 +7.0\n +13.0 +23.0\n/);
+    expect(out).toMatch(/and unpooled\n +0.0 +10.0 +0.0 +0.0\n +0.0 +0.0 +0.0 +7.0\n/);
+  },
+  'losses.mjs': (out) => {
+    expect(out).toMatch(/\ncross-entropy +1\.349 +-0\.705 +0\.741 +-0\.035\n/);
+    expect(out).toMatch(/\nsquared error +1\.667 +-1\.333 +0\.000 +0\.667\n/);
+  },
+  'regularization.mjs': (out) => {
+    const nothing = percent(out, 'nothing');
+    for (const name of ['dropout', 'noise on the input', 'early stopping']) {
+      expect(percent(out, name), name).toBeGreaterThan(nothing + 3);
+    }
+  },
+  'optimizers.mjs': (out) => {
+    const rows = out.trimEnd().split('\n');
+    expect(rows).toHaveLength(10);
+    for (const row of rows) {
+      const losses = row.slice(18).trim().split(/ +/).map(Number);
+      expect(losses).toHaveLength(4);
+      expect(losses[3]!, row).toBeLessThan(losses[0]!);
+    }
+  },
+  'schedules.mjs': (out) => {
+    expect(out).toMatch(/\nmulti-step +█{15}▁{15} {10}\n/);
+    expect(out).toMatch(/range test: diverges at [\d.]+, falls most steeply at 0\.\d+\n/);
+  },
 };
 
 function run(file: string): Promise<{ code: number | null; out: string; err: string }> {

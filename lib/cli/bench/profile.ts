@@ -5,6 +5,8 @@ import type { BenchOptions } from './subcommand.js';
 import { leastSteps, rounded } from './timing.js';
 import { WorkloadRun } from './workloads.js';
 
+const warmUp = 5;
+
 interface ProfileRow {
   model: string;
   operation: string;
@@ -40,8 +42,8 @@ export async function reportProfile(
     using run = new WorkloadRun(name);
     if (what === 'inference pass') run.eval();
     const once = () => (what === 'training step' ? run.step() : run.infer());
-    once();
-    once();
+    // The first ones take their memory from the system.
+    for (let i = 0; i < warmUp; i++) once();
     await synchronize();
     const steps: ProfileEntry[][] = [];
     const start = performance.now();
