@@ -68,7 +68,7 @@ inline void convByInput(ConvAlgorithm algorithm, const ConvShape& s, const float
     case ConvAlgorithm::polyphase:
       return polyphaseByInput(s, gradient, weight, end, dx);
     case ConvAlgorithm::scatter:
-      return scatterByInput(s, gradient, weight, dx);
+      return scatterByInput(s, gradient, weight, end, dx);
     case ConvAlgorithm::winograd2:
       return (s.kernelHeight == 5 ? winogradByInput<2, 5> : winogradByInput<2, 3>)(s, gradient, weight, end,
                                                                                    dx);

@@ -6,9 +6,10 @@
 #pragma once
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
+#include "kernels/conv_end.h"
+#include "kernels/elementwise.h"
 #include "kernels/matmul_tile.h"
 #include "ops/conv_shape.h"
 #include "ops/matmul.h"
@@ -72,7 +73,9 @@ struct ScatterPlan {
   }
 };
 
-inline void scatterByInput(const ConvShape& s, const float* gradient, const float* weight, float* dx) {
+/// `end` without a residual.
+inline void scatterByInput(const ConvShape& s, const float* gradient, const float* weight, const ConvEnd& end,
+                           float* dx) {
   const WindowMoves& m = s.moves;
   const int64_t run = s.kernelWidth * s.channels, depth = s.kernelHeight * s.outputs;
   const int64_t wholeRun = roundUp(run, vectorLanes());
@@ -87,6 +90,11 @@ inline void scatterByInput(const ConvShape& s, const float* gradient, const floa
   const int64_t rowFloats = s.width * s.channels, step = m.strideWidth * s.channels;
   const int64_t left = m.left * s.channels;
   const int64_t roomy = roundUp(std::max(left + rowFloats, (s.outWidth - 1) * step + wholeRun), lineFloats);
+  // Sums begin with the bias.
+  const Block start = takeFloats(roomy);
+  std::fill_n(start.floats(), roomy, 0.0f);
+  for (int64_t at = 0; end.bias && at < rowFloats; at += s.channels)
+    std::copy_n(end.bias, s.channels, start.floats() + left + at);
   struct Piece {
     const ScatterRows* reached;
     int64_t from, to;
@@ -115,15 +123,19 @@ inline void scatterByInput(const ConvShape& s, const float* gradient, const floa
           aRows[r - from] = gradient + (r / rowsOfImage * s.outHeight + y) * s.outWidth * s.outputs;
           cRows[r - from] = sums + (r - from) * roomy;
         }
-        std::memset(sums, 0, static_cast<size_t>((to - from) * roomy) * sizeof(float));
+        for (int64_t r = 0; r < to - from; ++r) std::copy_n(start.floats(), roomy, sums + r * roomy);
         for (int64_t j = 0; reached->count > 0 && j < s.outWidth; ++j) {
           dispatch(tiles);
           for (int64_t r = 0; r < to - from; ++r) aRows[r] += s.outputs, cRows[r] += step;
         }
         for (int64_t r = from; r < to; ++r) {
           const int64_t row = reached->rows[static_cast<size_t>(r % rowsOfImage)];
-          std::memcpy(dx + (r / rowsOfImage * s.height + row) * rowFloats, sums + (r - from) * roomy + left,
-                      static_cast<size_t>(rowFloats) * sizeof(float));
+          const float* sum = sums + (r - from) * roomy + left;
+          float* place = dx + (r / rowsOfImage * s.height + row) * rowFloats;
+          if (end.relu)
+            dispatch(Unary{UnaryFunction::relu, sum, place, rowFloats, false});
+          else
+            std::copy_n(sum, rowFloats, place);
         }
       });
 }

@@ -51,9 +51,7 @@ inline Tensor convTranspose2d(Stream& stream, const Tensor& x, const Tensor& wei
     requireType(name, "bias", bias, DType::f32);
     requireShape(name, "bias", bias, {outputs});
   }
-  ConvAlgorithm chosen = chooseAlgorithm(name, ConvPass::byInput, s, "auto");
-  // It stores its sums as they are.
-  if (chosen == ConvAlgorithm::scatter && (bias || relu)) chosen = ConvAlgorithm::direct;
+  const ConvAlgorithm chosen = chooseAlgorithm(name, ConvPass::byInput, s, "auto");
   Tensor y(name, {s.images, height, width, outputs}, DType::f32);
   submit(stream, name, {x, weight, bias}, {y}, [=] {
     const ConvEnd end{bias ? bias.f32() : nullptr, nullptr, relu};
