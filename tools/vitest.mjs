@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
 // Where an instruction set can make a difference; the other tests run once, with the best.
-const kernelFolders = ['ops', 'native', 'nn', 'optim'];
+const kernelFolders = ['init', 'loss', 'native', 'nn', 'ops', 'optim'];
 
 // Exclusions, as vitest joins the names of files on its command line with "or", and a user may give some.
 export const kernelTestsOnly = [

@@ -1,9 +1,10 @@
 import { backward, noGrad } from '../autograd.js';
 import { DataLoader } from '../data/loader.js';
 import type { Dataset } from '../data/dataset.js';
+import { describe } from '../describe.js';
 import { inEval } from '../nn/inEval.js';
 import type { Module } from '../nn/module.js';
-import type { Optimizer } from '../optim/optimizer.js';
+import { Optimizer } from '../optim/optimizer.js';
 import { cast } from '../ops/creation.js';
 import { equal } from '../ops/elementwise.js';
 import { concat, slice } from '../ops/movement.js';
@@ -73,6 +74,11 @@ export class Trainer {
     for (const metric of metrics) {
       if (metric !== 'accuracy')
         throw new RangeError(`Trainer: metric '${String(metric)}' is none, wants 'accuracy'`);
+    }
+    if (!(optimizer instanceof Optimizer)) {
+      throw new TypeError(
+        `Trainer: optimizer is ${describe(optimizer)}, wants one that makes a step of one batch, as SGD or Adam`,
+      );
     }
     this.model = model;
     this.optimizer = optimizer;

@@ -148,23 +148,25 @@ describe('striate bench train, infer', () => {
   test('tells what a step spends', async () => {
     const { rows, page } = await bench('train', '--models', 'lenet5', '--profile');
     const [forward] = rows.filter(({ operation, shapes }) =>
-      `${String(operation)} ${String(shapes)}`.startsWith('conv2d [128, 28, 28, 1]'),
+      `${String(operation)} ${String(shapes)}`.startsWith('conv2d [128, 14, 14, 6]'),
     );
     expect(forward).toMatchObject({
       count: 1,
-      shapes: '[128, 28, 28, 1] [5, 5, 1, 6] [6] → [128, 28, 28, 6]',
+      shapes: '[128, 14, 14, 6] [5, 5, 6, 16] [16] → [128, 10, 10, 16]',
     });
     expect(rows.find(({ operation }) => operation === 'sgd')).toMatchObject({ count: 1, shapes: '' });
     const shares = rows.map(({ share }) => share as number);
     expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 2);
-    expect(page).toContain('[5, 5, 1, 6]');
+    expect(page).toContain('[5, 5, 6, 16]');
   });
 
   test('tells what an inference pass spends', async () => {
     const { rows } = await bench('infer', '--models', 'lenet5', '--profile');
-    const counts: unknown = Object.fromEntries(rows.map(({ operation, count }) => [operation, count]));
-    expect(counts).toMatchObject({ maxPool2d: 2, linear: 3 });
-    expect(counts).not.toHaveProperty('sgd');
+    const counts = new Map(rows.map(({ operation, count }) => [operation, Number(count)]));
+    // The first convolution and its pooling may be one pass.
+    expect((counts.get('maxPool2d') ?? 0) + (counts.get('conv2dMaxPool2d') ?? 0)).toBe(2);
+    expect(counts.get('linear')).toBe(3);
+    expect(counts.has('sgd')).toBe(false);
   });
 
   test('refuses a network that there is not', async () => {

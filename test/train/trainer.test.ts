@@ -193,6 +193,11 @@ describe('fit', () => {
           metrics: ['f2' as never],
         }),
     ).toThrow(/metric 'f2'/);
+    const { model } = classifier();
+    const optimizer = new optim.LBFGS(model.parameters()) as never;
+    expect(() => new Trainer(model, { optimizer, loss: loss.crossEntropy })).toThrow(
+      /Trainer: optimizer is an object, wants one that makes a step of one batch/,
+    );
   });
 });
 
