@@ -79,15 +79,17 @@ export function kindsOf<Options extends CommonOptions>(
 /** Tests that each follows its formula, comes to the same bits with 1 and 2 threads, and goes on from a saved state. */
 export function describeKinds(kinds: ReturnType<typeof kindsOf>): void {
   describe.each(kinds)('%s', (_, make, reference) => {
-    test('follows its formula for 100 steps', async () => {
-      // Small ones that share a piece of work, and one that is cut into several.
-      const shapes = [[3, 5], [1], [], [0, 4], [17], [40_003], [2, 3], [31, 17, 37], [3000, 1]];
+    // Small ones that share a piece of work, and large ones that are cut into several.
+    test.each([
+      [100, [[3, 5], [1], [], [0, 4], [17], [2, 3], [3, 5, 37], [300, 1]]],
+      [5, [[3, 5], [40_003], [2, 3], [31, 17, 37], [3000, 1]]],
+    ])('follows its formula for %i steps', async (steps, shapes) => {
       const parameters = shapes.map((shape, i) => parameter(noise(volume(shape), i + 1), shape));
       const expected = shapes.map((shape, i) => Float64Array.from(noise(volume(shape), i + 1)));
       const expectation = reference();
       const gradients = noise(50_000, 50).map((v) => v + 0.3);
       const optimizer = make(parameters);
-      for (let step = 0; step < 100; step++) {
+      for (let step = 0; step < steps; step++) {
         const stepped = parameters.map((p, i) => {
           const start = 97 * step + 13 * i;
           const gradient = gradients.subarray(start, start + p.size);
