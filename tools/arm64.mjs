@@ -92,7 +92,7 @@ finish([
     label: 'arm64 neon',
     cwd: tree,
     node: [launcher],
-    args: [...kernelTestsOnly, '--testTimeout=300000', '--maxWorkers=2'],
+    args: [...kernelTestsOnly, '--testTimeout=300000'],
     filters: process.argv.slice(2),
     env: {
       STRIATE_ISA: 'neon',

@@ -4,6 +4,7 @@ import { native } from '../../lib/native.js';
 import * as ops from '../../lib/ops/index.js';
 import { synchronize, Tensor, type Shape } from '../../lib/tensor.js';
 import { expectClose, expectGradients, expectSameBits, f32, i32, noise, noisy, volume } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 
 /** Sizes around whole vectors of every width, and beyond one piece of work. */
 const sizes = [0, 1, 3, 4, 7, 8, 15, 16, 17, 33, 70_001];
@@ -320,7 +321,7 @@ describe('refused', () => {
 describe('in place of an input', () => {
   /** The result, for which so many bytes are taken. */
   const takes = async (work: () => Handle, expected: number) => {
-    await synchronize();
+    await collectGarbage();
     native.resetPeak();
     const before = native.memory().liveBytes;
     const y = new Tensor(work(), 'f32');
