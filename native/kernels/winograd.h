@@ -24,7 +24,8 @@ struct WinogradSize {
 /// Tiles list[0..count) of images [height, width, channels], as counted row by row through all images. Tile
 /// (0, 0) of an image starts at its place (−top, −left), and values of a tile are `pitch` apart, along each
 /// side. Those of the last row and column have `edge` ≤ m rows and columns of outputs: they do without the
-/// points from edge + r − 2 on, save infinity, and so without their planes.
+/// points from edge + r − 2 on, save infinity, and so without their planes. An image may count as phases ×
+/// phases of them, row by row, that lie in each other: phase (i, j) starts i rows and j columns further.
 struct WinogradTiles {
   int64_t height, width, channels;
   int64_t rows, columns;  ///< of tiles in an image
@@ -32,6 +33,7 @@ struct WinogradTiles {
   int64_t edge;
   const int64_t* list;
   int64_t count;
+  int64_t phases = 1;
 };
 
 /// Whether tiles of m × m may have an edge smaller than m.
@@ -146,14 +148,21 @@ inline __attribute__((always_inline)) void transformTile(AlongRow alongRow, Alon
   }
 }
 
-/// Where a tile lies.
+/// Where a tile lies: its first value at (top, left) of an image, tiles being `step` values apart.
 struct WinogradPlace {
-  int64_t image, row, column;
+  int64_t image, row, column, top, left;
 
-  WinogradPlace(const WinogradTiles& tiles, int64_t tile)
+  WinogradPlace(const WinogradTiles& tiles, int64_t tile, int step)
       : image(tile / (tiles.rows * tiles.columns)),
         row(tile / tiles.columns % tiles.rows),
-        column(tile % tiles.columns) {}
+        column(tile % tiles.columns),
+        top(row * step * tiles.pitch - tiles.top),
+        left(column * step * tiles.pitch - tiles.left) {
+    if (tiles.phases == 1) return;
+    top += image / tiles.phases % tiles.phases;
+    left += image % tiles.phases;
+    image /= tiles.phases * tiles.phases;
+  }
 };
 
 /// body(rows, columns), the sizes of a tile's outputs.
@@ -189,12 +198,11 @@ inline __attribute__((always_inline)) void withSizes(const WinogradTiles& tiles,
   body(WinogradSize<m>{}, WinogradSize<m>{});
 }
 
-/// Pointers to a tile's values, those beyond the image to zeros; tiles are `step` values apart.
+/// Pointers to a tile's values, those beyond the image to zeros.
 template <int high, int wide>
 inline void winogradValues(const WinogradTiles& tiles, const float* images, const float* zeros,
-                           const WinogradPlace& at, int step, const float* (&values)[high][wide]) {
-  const int64_t pitch = tiles.pitch;
-  const int64_t top = at.row * step * pitch - tiles.top, left = at.column * step * pitch - tiles.left;
+                           const WinogradPlace& at, const float* (&values)[high][wide]) {
+  const int64_t pitch = tiles.pitch, top = at.top, left = at.left;
   const float* corner = images + ((at.image * tiles.height + top) * tiles.width + left) * tiles.channels;
   const bool inside = top >= 0 && left >= 0 && top + (high - 1) * pitch < tiles.height &&
                       left + (wide - 1) * pitch < tiles.width;
@@ -218,8 +226,8 @@ void transformTiles(const Kernel& k, AlongRow alongRow, AlongColumn alongColumn)
   const int64_t planeStep = k.planeStep;
   for (int64_t t = 0; t < tiles.count; ++t) {
     const float* d[m + down][m + across];
-    const WinogradPlace at(tiles, tiles.list[t]);
-    winogradValues<m + down, m + across>(tiles, k.images, k.zeros, at, m, d);
+    const WinogradPlace at(tiles, tiles.list[t], m);
+    winogradValues<m + down, m + across>(tiles, k.images, k.zeros, at, d);
     withSizes<m>(tiles, at, [&](auto rows, auto columns) __attribute__((always_inline)) {
       constexpr int high = rows.value, wide = columns.value;
       for (int64_t first = 0; first < tiles.channels; first += panelColumns) {
@@ -344,8 +352,8 @@ void WinogradOutput<m, r, s>::run() const {
   constexpr int n = m + s - 1;
   const int64_t pixel = tiles.channels, step = planeStep, pitch = tiles.pitch;
   for (int64_t t = 0; t < tiles.count; ++t) {
-    const WinogradPlace at(tiles, tiles.list[t]);
-    const int64_t top = at.row * m * pitch - tiles.top, left = at.column * m * pitch - tiles.left;
+    const WinogradPlace at(tiles, tiles.list[t], m);
+    const int64_t top = at.top, left = at.left;
     const int64_t corner = ((at.image * tiles.height + top) * tiles.width + left) * pixel + column;
     const float* from = planes + t * panelColumns;
     const Vec floor = Vec::broadcast(end.relu ? 0.0f : -INFINITY);

@@ -105,10 +105,11 @@ struct ConvCost {
     const auto gridOf = m == 4                ? WinogradGrid::of<4, 3>
                         : s.kernelHeight == 3 ? WinogradGrid::of<2, 3>
                                               : WinogradGrid::of<2, 5>;
-    const WinogradGrid grid = gridOf(s.images, height, width);
+    const int64_t dilation = s.moves.dilationHeight, images = s.images * dilation * dilation;
+    const WinogradGrid grid = gridOf(s.images, height, width, dilation);
     const int64_t side = m + s.kernelHeight - 1, spared = m - grid.edge;
     const double places =
-        static_cast<double>(s.images * (grid.rows * side - spared) * (grid.columns * side - spared));
+        static_cast<double>(images * (grid.rows * side - spared) * (grid.columns * side - spared));
     return minimal(places, places * (vectors(s.channels) + vectors(s.outputs)), side * side);
   }
 

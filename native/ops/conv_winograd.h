@@ -1,6 +1,6 @@
-// A 3 × 3 or 5 × 5 convolution with stride 1 by Winograd's minimal filtering, forward and by input. Runs on
-// the compute thread. Transformed tiles must stay in a cache between the transforms and the products, which
-// takes two orders of work:
+// A 3 × 3 or 5 × 5 convolution with stride 1, also dilated, by Winograd's minimal filtering, forward and by
+// input. Runs on the compute thread. Transformed tiles must stay in a cache between the transforms and the
+// products, which takes two orders of work:
 // - few channels: each thread takes a block of tiles through all steps, its planes in the L2 cache, while the
 //   transformed weights stream by;
 // - many channels: their transformed weights would not fit even the L3 cache, so all threads transform a
@@ -67,14 +67,14 @@ struct WinogradCorrelation {
   static constexpr int n = m + r - 1, planes = n * n;
 
   const float* source;
-  int64_t images, height, width, channels, top, left;
+  int64_t images, height, width, channels, top, left, dilation;
   int64_t outHeight, outWidth, outputs;
   WinogradTaps weight;
   Preparations* preparations;  ///< of the weights as a forward pass takes them, or null
   ConvEnd end;
   float* out;
 
-  const WinogradGrid grid = WinogradGrid::of<m, r>(images, outHeight, outWidth);
+  const WinogradGrid grid = WinogradGrid::of<m, r>(images, outHeight, outWidth, dilation);
 
   void run() const {
     if (images * outHeight * outWidth * outputs == 0) return;
@@ -98,8 +98,8 @@ struct WinogradCorrelation {
 
   /// Transforms tiles [from, to) of a chunk.
   void transformInput(const float* zeros, const Chunk& chunk, int64_t from, int64_t to, float* input) const {
-    const WinogradTiles tiles{height, width, channels,  grid.rows,         grid.columns, top,
-                              left,   1,     grid.edge, chunk.list + from, to - from};
+    const WinogradTiles tiles{height, width,    channels,  grid.rows,         grid.columns, top,
+                              left,   dilation, grid.edge, chunk.list + from, to - from,    dilation};
     dispatch(WinogradInput<m, r>{tiles, source, zeros, input + from * panelColumns,
                                  chunk.count * panelColumns, inputPlane(chunk.count)});
   }
@@ -131,7 +131,7 @@ struct WinogradCorrelation {
 
   void transformOutput(int64_t block, const Chunk& chunk, const float* products) const {
     const WinogradTiles tiles{outHeight, outWidth, outputs,   grid.rows,  grid.columns, 0,
-                              0,         1,        grid.edge, chunk.list, chunk.count};
+                              0,         dilation, grid.edge, chunk.list, chunk.count,  dilation};
     const int64_t column = block * panelColumns;
     const bool stream = outputs % lineFloats == 0 && streams(images * outHeight * outWidth * outputs *
                                                              static_cast<int64_t>(sizeof(float)));
@@ -240,6 +240,7 @@ void winogradForward(const ConvShape& s, const float* x, const float* weight, Pr
                             s.channels,
                             s.moves.top,
                             s.moves.left,
+                            s.moves.dilationHeight,
                             s.outHeight,
                             s.outWidth,
                             s.outputs,
@@ -259,8 +260,9 @@ void winogradByInput(const ConvShape& s, const float* gradient, const float* wei
                             s.outHeight,
                             s.outWidth,
                             s.outputs,
-                            r - 1 - s.moves.top,
-                            r - 1 - s.moves.left,
+                            (r - 1) * s.moves.dilationHeight - s.moves.top,
+                            (r - 1) * s.moves.dilationHeight - s.moves.left,
+                            s.moves.dilationHeight,
                             s.height,
                             s.width,
                             s.channels,

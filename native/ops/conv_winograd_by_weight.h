@@ -28,7 +28,7 @@ struct WinogradWeightPass {
   const ConvShape& s;
   const float *gradient, *x;
   float* dw;
-  const WinogradGrid grid = WinogradGrid::of<m, r>(s.images, s.outHeight, s.outWidth);
+  const WinogradGrid grid = WinogradGrid::of<m, r>(s.images, s.outHeight, s.outWidth, s.moves.dilationHeight);
 
   void run() const {
     const Block zeros = takeFloats(std::max(s.channels, s.outputs));
@@ -114,11 +114,11 @@ struct WinogradWeightPass {
                       const ForEach& forEach) const {
     constexpr int64_t tilesAtOnce = 6;
     const int64_t count = chunk.count, blockStep = count * panelColumns;
-    const int64_t inputPlane = winogradPlane(count, s.channels);
+    const int64_t inputPlane = winogradPlane(count, s.channels), dilation = s.moves.dilationHeight;
     forEach((count + tilesAtOnce - 1) / tilesAtOnce, [&](int64_t piece) {
       const int64_t at = piece * tilesAtOnce, some = std::min(tilesAtOnce, count - at);
-      WinogradTiles tiles{s.height,     s.width, s.channels, grid.rows,       grid.columns, s.moves.top,
-                          s.moves.left, 1,       grid.edge,  chunk.list + at, some};
+      WinogradTiles tiles{s.height,     s.width,  s.channels, grid.rows,       grid.columns, s.moves.top,
+                          s.moves.left, dilation, grid.edge,  chunk.list + at, some,         dilation};
       float* to = planesOfAll + at * panelColumns;
       dispatch(WinogradInput<m, r>{tiles, x, zeros, to, blockStep, inputPlane});
       tiles.height = s.outHeight, tiles.width = s.outWidth, tiles.channels = s.outputs;

@@ -11,8 +11,8 @@ namespace striate {
 inline bool winogradSuits(const ConvShape& s) {
   const WindowMoves& m = s.moves;
   return (s.kernelHeight == 3 || s.kernelHeight == 5) && s.kernelWidth == s.kernelHeight &&
-         m.strideHeight == 1 && m.strideWidth == 1 && m.dilationHeight == 1 && m.dilationWidth == 1 &&
-         s.groups == 1;
+         m.strideHeight == 1 && m.strideWidth == 1 && s.groups == 1 && m.dilationHeight == m.dilationWidth &&
+         m.dilationHeight <= std::max<int64_t>(1, std::min({s.height, s.width, s.outHeight, s.outWidth}));
 }
 
 /// Tiles in the chunks that all threads share: about so many.
@@ -24,15 +24,18 @@ inline int64_t winogradChunkOf(int64_t tiles) {
   return (tiles + chunks - 1) / chunks;
 }
 
-/// Tiles of `most` × `most` outputs over images.
+/// Tiles of m × m outputs over images. With a dilation, the outputs whose places differ by multiples of it in
+/// both directions are an image of their own, which takes part in no other's sums: a phase.
 struct WinogradGrid {
   int64_t rows, columns, count;
   int64_t edge;  ///< as of WinogradTiles
 
   template <int m, int r>
-  static WinogradGrid of(int64_t images, int64_t height, int64_t width) {
+  static WinogradGrid of(int64_t images, int64_t wholeHeight, int64_t wholeWidth, int64_t dilation = 1) {
+    const int64_t height = (wholeHeight + dilation - 1) / dilation;
+    const int64_t width = (wholeWidth + dilation - 1) / dilation;
     WinogradGrid grid{(height + m - 1) / m, (width + m - 1) / m, 0, m};
-    grid.count = images * grid.rows * grid.columns;
+    grid.count = images * dilation * dilation * grid.rows * grid.columns;
     const int64_t low = height - (grid.rows - 1) * m, right = width - (grid.columns - 1) * m;
     if (winogradEdges<m> && low == right) grid.edge = low;
     return grid;
