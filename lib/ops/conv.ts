@@ -26,11 +26,11 @@ export interface Conv2dOptions {
 }
 
 /**
- * 'direct' sums products as the formula says. The others are the minimal filtering of Winograd (Lavin and Gray, 2016),
- * with dilation 1 in one group: 'winograd2' and 'winograd4' for stride 1, with tiles of 2 × 2 and 4 × 4 outputs, take 2.25
- * and 4 times fewer multiplications for kernels of 3 × 3, 'winograd2' 2.8 times fewer for 5 × 5; 'polyphase', for kernels
- * of 3 × 3 with stride 2, 1.8 times fewer. Their rounding errors are a few times as large. 'auto' takes what a model of
- * their costs finds cheapest.
+ * 'direct' sums products as the formula says. The others are the minimal filtering of Winograd (Lavin and Gray, 2016), in
+ * one group: 'winograd2' and 'winograd4' for stride 1 and the same dilation along both sides, with tiles of 2 × 2 and
+ * 4 × 4 outputs, take 2.25 and 4 times fewer multiplications for kernels of 3 × 3, 'winograd2' 2.8 times fewer for 5 × 5;
+ * 'polyphase', for kernels of 3 × 3 with stride 2 and dilation 1, 1.8 times fewer. Their rounding errors are a few times
+ * as large. 'auto' takes what a model of their costs finds cheapest.
  */
 export type ConvAlgorithm = 'auto' | 'direct' | 'polyphase' | 'winograd2' | 'winograd4';
 
