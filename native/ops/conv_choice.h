@@ -68,9 +68,9 @@ struct ConvCost {
 
   double direct() const {
     constexpr double packCycles = 30;
-    // A group's channels are picked from between the others'.
-    const double share = s.groups == 1 ? 0.85 : 0.4;
     const int64_t channels = s.channels / s.groups, outputs = s.outputs / s.groups;
+    // A group's channels are picked from between the others'; few of them leave little to a tile's rows.
+    const double share = s.groups == 1 ? 0.85 : pass == ConvPass::byWeight && channels < 16 ? 0.22 : 0.4;
     const double across = pass == ConvPass::byInput ? vectors(channels) : vectors(outputs);
     const double depth = static_cast<double>(pass == ConvPass::byInput ? outputs : channels);
     const double weights = static_cast<double>(s.kernelHeight * s.kernelWidth * s.groups) * across * depth;
