@@ -8,6 +8,14 @@
 
 #include "kernels/kernel.h"
 
+namespace striate {
+
+/// Products for each tile, channel and output, with kernels of r × s.
+template <int m, int r, int s = r>
+constexpr int winogradPlanes = (m + r - 1) * (m + s - 1);
+
+}  // namespace striate
+
 #ifdef STRIATE_VEC
 namespace striate {
 

@@ -16,6 +16,7 @@
 #include "kernels/stream.h"
 #include "kernels/winograd.h"
 #include "kernels/winograd_product.h"
+#include "kernels/winograd_weight.h"
 #include "ops/conv_shape.h"
 #include "ops/conv_winograd_grid.h"
 #include "ops/matmul.h"
