@@ -54,32 +54,42 @@ function definition(
   const y = new Float64Array(volume(shape));
   const byX = new Float64Array(x.length);
   const byW = new Float64Array(w.length);
-  let at = 0;
-  for (let n = 0; n < c.images; n++)
-    for (let i = 0; i < oh; i++)
-      for (let j = 0; j < ow; j++)
-        for (let k = 0; k < c.outputs; k++, at++) {
-          let sum = (bias?.[k] ?? 0) + (residual?.[at] ?? 0);
-          const reach: [number, number][] = [];
-          for (let u = 0; u < kh; u++)
-            for (let v = 0; v < kw; v++) {
-              const row = i * sh + u * dh - top;
-              const column = j * sw + v * dw - left;
-              if (row < 0 || row >= height || column < 0 || column >= width) continue;
-              for (let ch = 0; ch < cg; ch++) {
-                const p = ((n * height + row) * width + column) * c.channels + Math.floor(k / kg) * cg + ch;
-                const q = ((u * kw + v) * cg + ch) * c.outputs + k;
-                sum += x[p]! * w[q]!;
-                reach.push([p, q]);
-              }
-            }
-          y[at] = c.relu ? Math.max(0, sum) : sum;
-          if (c.relu && sum <= 0) continue;
-          for (const [p, q] of reach) {
-            byX[p]! += gradient[at]! * w[q]!;
-            byW[q]! += gradient[at]! * x[p]!;
+  const sums = new Float64Array(c.outputs);
+  for (let at = 0; at < y.length; at += c.outputs) {
+    const n = Math.floor(at / (oh * ow * c.outputs));
+    const i = Math.floor(at / (ow * c.outputs)) % oh;
+    const j = Math.floor(at / c.outputs) % ow;
+    /** Calls visit(p, q, k) for each product x[p]·w[q + k] of the sum of output k, with the first k of its group. */
+    const eachPixel = (visit: (p: number, q: number, first: number) => void) => {
+      for (let u = 0; u < kh; u++)
+        for (let v = 0; v < kw; v++) {
+          const row = i * sh + u * dh - top;
+          const column = j * sw + v * dw - left;
+          if (row < 0 || row >= height || column < 0 || column >= width) continue;
+          for (let channel = 0; channel < c.channels; channel++) {
+            const p = ((n * height + row) * width + column) * c.channels + channel;
+            const q = ((u * kw + v) * cg + (channel % cg)) * c.outputs;
+            visit(p, q, Math.floor(channel / cg) * kg);
           }
         }
+    };
+    for (let k = 0; k < c.outputs; k++) sums[k] = (bias?.[k] ?? 0) + (residual?.[at + k] ?? 0);
+    eachPixel((p, q, first) => {
+      const pixel = x[p]!;
+      for (let k = first; k < first + kg; k++) sums[k]! += pixel * w[q + k]!;
+    });
+    const slopes = sums.map((sum, k) => (c.relu && sum <= 0 ? 0 : gradient[at + k]!));
+    y.set(c.relu ? sums.map((sum) => Math.max(0, sum)) : sums, at);
+    eachPixel((p, q, first) => {
+      const pixel = x[p]!;
+      let sum = 0;
+      for (let k = first; k < first + kg; k++) {
+        sum += slopes[k]! * w[q + k]!;
+        byW[q + k]! += slopes[k]! * pixel;
+      }
+      byX[p]! += sum;
+    });
+  }
   return { shape, y, byX, byW };
 }
 
