@@ -65,6 +65,7 @@ struct Dropout {
   const float* x;
   float* y;
   int64_t n;
+  bool stream;  ///< stores past the caches
   template <class Vec>
   void run() const;
 };
@@ -75,41 +76,43 @@ struct Dropout {
 #include <math.h>
 #include <string.h>
 
+#include "kernels/stream.h"
+
 namespace striate {
 
-/// Sixteen blocks from `block` on, as RandomWords lays them out, and as many again for each further group.
-/// Loops run across the blocks, for the compiler to vectorize: the vocabulary has no whole numbers. A round
-/// waits for the products of the one before, so that several groups at once take hardly longer than one.
-template <class Vec, int groups = 1>
+/// Sixteen blocks from `block` on, as RandomWords lays them out. A word has a lane of 64 bits, in which its
+/// products have room: their low halves are words again, whatever the high ones hold.
+template <class Vec>
 void philox(const RandomStream& source, uint64_t block, uint32_t* words) {
-  constexpr int each = randomGroup / 4, blocks = groups * each;
-  uint32_t a[blocks], b[blocks], c[blocks], d[blocks];
-  for (int i = 0; i < blocks; ++i) {
-    const uint64_t counter = block + static_cast<uint64_t>(i);
-    a[i] = static_cast<uint32_t>(counter);
-    b[i] = static_cast<uint32_t>(counter >> 32);
-    c[i] = static_cast<uint32_t>(source.stream);
-    d[i] = static_cast<uint32_t>(source.stream >> 32);
-  }
-  uint32_t key0 = static_cast<uint32_t>(source.seed), key1 = static_cast<uint32_t>(source.seed >> 32);
-  for (int round = 0; round < 10; ++round) {
-    for (int i = 0; i < blocks; ++i) {
-      const uint32_t highA = static_cast<uint32_t>((uint64_t{0xD2511F53u} * a[i]) >> 32);
-      const uint32_t highC = static_cast<uint32_t>((uint64_t{0xCD9E8D57u} * c[i]) >> 32);
-      const uint32_t lowA = 0xD2511F53u * a[i], lowC = 0xCD9E8D57u * c[i];
-      a[i] = highC ^ b[i] ^ key0;
-      b[i] = lowC;
-      c[i] = highA ^ d[i] ^ key1;
-      d[i] = lowA;
+  using Words = typename Vec::Words;
+  constexpr int each = randomGroup / 4;
+  const Words factorA = Words::broadcast(0xD2511F53u), factorC = Words::broadcast(0xCD9E8D57u);
+  for (int at = 0; at < each; at += 2 * Words::size) {
+    // Blocks with even and odd numbers.
+    Words a[2], b[2], c[2], d[2];
+    for (int odd = 0; odd < 2; ++odd) {
+      a[odd] = Words::everyOther(block + static_cast<uint64_t>(at + odd));
+      b[odd] = high(a[odd]);
+      c[odd] = Words::broadcast(source.stream);
+      d[odd] = high(c[odd]);
     }
-    key0 += 0x9E3779B9u;
-    key1 += 0xBB67AE85u;
-  }
-  for (int g = 0; g < groups; ++g, words += randomGroup) {
-    ::memcpy(words, a + g * each, each * sizeof *a);
-    ::memcpy(words + each, b + g * each, each * sizeof *b);
-    ::memcpy(words + 2 * each, c + g * each, each * sizeof *c);
-    ::memcpy(words + 3 * each, d + g * each, each * sizeof *d);
+    uint32_t key0 = static_cast<uint32_t>(source.seed), key1 = static_cast<uint32_t>(source.seed >> 32);
+#pragma GCC unroll 10
+    for (int round = 0; round < 10; ++round) {
+      for (int odd = 0; odd < 2; ++odd) {
+        const Words productA = product(a[odd], factorA), productC = product(c[odd], factorC);
+        a[odd] = exclusiveOr(high(productC), b[odd], Words::broadcast(key0));
+        b[odd] = productC;
+        c[odd] = exclusiveOr(high(productA), d[odd], Words::broadcast(key1));
+        d[odd] = productA;
+      }
+      key0 += 0x9E3779B9u;
+      key1 += 0xBB67AE85u;
+    }
+    Words::storeInTurns(a[0], a[1], words + at);
+    Words::storeInTurns(b[0], b[1], words + each + at);
+    Words::storeInTurns(c[0], c[1], words + 2 * each + at);
+    Words::storeInTurns(d[0], d[1], words + 3 * each + at);
   }
 }
 
@@ -121,12 +124,10 @@ void RandomWords::run() const {
 /// Calls body(i, words, count) for the groups of n numbers from `group` on; number i + j comes from words[j].
 template <class Vec, class Body>
 void forRandomGroups(const RandomStream& source, int64_t group, int64_t n, const Body& body) {
-  constexpr int atOnce = 4;
-  uint32_t words[atOnce * randomGroup];
+  uint32_t words[randomGroup];
   for (int64_t i = 0; i < n; i += randomGroup, ++group) {
-    const int64_t of = i / randomGroup % atOnce;
-    if (of == 0) philox<Vec, atOnce>(source, static_cast<uint64_t>(group) * (randomGroup / 4), words);
-    body(i, words + of * randomGroup, n - i < randomGroup ? static_cast<int>(n - i) : randomGroup);
+    philox<Vec>(source, static_cast<uint64_t>(group) * (randomGroup / 4), words);
+    body(i, words, n - i < randomGroup ? static_cast<int>(n - i) : randomGroup);
   }
 }
 
@@ -216,19 +217,17 @@ void RandomPermutation::run() const {
 
 template <class Vec>
 void Dropout::run() const {
+  // While the words of a group are made, nothing is loaded.
+  constexpr int64_t ahead = 1024;
+  constexpr int lineFloats = 16;
+  const Vec factor = Vec::broadcast(scale), zero = Vec::broadcast(0.0f);
   forRandomGroups<Vec>(source, group, n, [&](int64_t i, const uint32_t* words, int count) {
-    float values[randomGroup] = {};
-    ::memcpy(values, x + i, static_cast<size_t>(count) * sizeof(float));
-    // By masks: which way a branch goes would be anyone's guess.
-    for (int j = 0; j < randomGroup; ++j) {
-      const float scaled = scale * values[j];
-      uint32_t bits;
-      ::memcpy(&bits, &scaled, sizeof bits);
-      bits &= words[j] < threshold ? 0u : ~0u;
-      ::memcpy(&values[j], &bits, sizeof bits);
-    }
-    ::memcpy(y + i, values, static_cast<size_t>(count) * sizeof(float));
+    for (int j = 0; j < randomGroup; j += lineFloats) __builtin_prefetch(x + i + ahead + j);
+    writeVectors<Vec>(y + i, count, stream, [&](int64_t j, auto load, auto store) {
+      store(y + i + j, select(Vec::wordsBelow(words + j, threshold), zero, factor * load(x + i + j)));
+    });
   });
+  if (stream) Vec::fence();
 }
 
 template void RandomWords::run<STRIATE_VEC>() const;

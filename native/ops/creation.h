@@ -7,6 +7,7 @@
 
 #include "kernels/creation.h"
 #include "kernels/random.h"
+#include "kernels/stream.h"
 #include "ops/copy.h"
 #include "ops/indices.h"
 #include "ops/operation.h"
@@ -179,9 +180,10 @@ inline Tensor dropout(Stream& stream, const Tensor& x, double probability, bool 
   const double threshold = std::min(std::round(probability * 0x1p32), 0x1p32 - 1);
   const auto scale = inverted ? static_cast<float>(0x1p32 / (0x1p32 - threshold)) : 1.0f;
   submit(stream, "dropout", {x}, {y}, [=] {
+    const bool past = streams(y.bytes());
     parallelRanges(x.elements(), elementGrain, [&](int64_t from, int64_t to) {
       dispatch(Dropout{source, from / randomGroup, static_cast<uint32_t>(threshold), scale, x.f32() + from,
-                       y.f32() + from, to - from});
+                       y.f32() + from, to - from, past});
     });
   });
   return y;

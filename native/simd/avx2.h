@@ -13,6 +13,24 @@ struct Avx2 {
   struct Mask {
     __m256 m;
   };
+  struct Words {
+    static constexpr int size = 4;
+    __m256i w;
+
+    static Words broadcast(uint64_t x) { return {_mm256_set1_epi64x(static_cast<int64_t>(x))}; }
+    static Words everyOther(uint64_t x) {
+      return {_mm256_add_epi64(broadcast(x).w, _mm256_setr_epi64x(0, 2, 4, 6))};
+    }
+    friend Words product(Words a, Words b) { return {_mm256_mul_epu32(a.w, b.w)}; }
+    friend Words high(Words a) { return {_mm256_srli_epi64(a.w, 32)}; }
+    friend Words exclusiveOr(Words a, Words b, Words c) {
+      return {_mm256_xor_si256(a.w, _mm256_xor_si256(b.w, c.w))};
+    }
+    static void storeInTurns(Words a, Words b, uint32_t* p) {
+      const __m256i both = _mm256_blend_epi32(a.w, _mm256_slli_epi64(b.w, 32), 0xaa);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), both);
+    }
+  };
   struct Places {
     __m256i i;
   };
@@ -61,6 +79,13 @@ struct Avx2 {
     const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
     const __m128i equal = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(static_cast<char>(value)));
     return {_mm256_castsi256_ps(_mm256_cvtepi8_epi32(equal))};
+  }
+  static Mask wordsBelow(const uint32_t* p, uint32_t bound) {
+    const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    const __m256i least = _mm256_set1_epi32(static_cast<int32_t>(bound));
+    // words ≥ least where the greater of both is words.
+    const __m256i above = _mm256_cmpeq_epi32(_mm256_max_epu32(words, least), words);
+    return {_mm256_castsi256_ps(_mm256_xor_si256(above, _mm256_set1_epi32(-1)))};
   }
   void storeBytes(uint8_t* p) const {
     const __m256i whole = _mm256_cvtps_epi32(v);

@@ -14,6 +14,23 @@ struct Avx512 {
   struct Mask {
     __mmask16 m;
   };
+  struct Words {
+    static constexpr int size = 8;
+    __m512i w;
+
+    static Words broadcast(uint64_t x) { return {_mm512_set1_epi64(static_cast<int64_t>(x))}; }
+    static Words everyOther(uint64_t x) {
+      return {_mm512_add_epi64(broadcast(x).w, _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14))};
+    }
+    friend Words product(Words a, Words b) { return {_mm512_mul_epu32(a.w, b.w)}; }
+    friend Words high(Words a) { return {_mm512_srli_epi64(a.w, 32)}; }
+    friend Words exclusiveOr(Words a, Words b, Words c) {
+      return {_mm512_ternarylogic_epi64(a.w, b.w, c.w, 0x96)};
+    }
+    static void storeInTurns(Words a, Words b, uint32_t* p) {
+      _mm512_storeu_si512(p, _mm512_mask_blend_epi32(0xaaaa, a.w, _mm512_slli_epi64(b.w, 32)));
+    }
+  };
   struct Places {
     __m512i i;
   };
@@ -57,6 +74,9 @@ struct Avx512 {
   static Mask bytesEqual(const uint8_t* p, uint8_t value) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return {_mm_cmpeq_epi8_mask(bytes, _mm_set1_epi8(static_cast<char>(value)))};
+  }
+  static Mask wordsBelow(const uint32_t* p, uint32_t bound) {
+    return {_mm512_cmplt_epu32_mask(_mm512_loadu_si512(p), _mm512_set1_epi32(static_cast<int32_t>(bound)))};
   }
   void storeBytes(uint8_t* p) const {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)));

@@ -13,6 +13,19 @@ struct Neon {
   struct Mask {
     uint32x4_t m;
   };
+  struct Words {
+    static constexpr int size = 2;
+    uint64x2_t w;
+
+    static Words broadcast(uint64_t x) { return {vdupq_n_u64(x)}; }
+    static Words everyOther(uint64_t x) { return {vcombine_u64(vcreate_u64(x), vcreate_u64(x + 2))}; }
+    friend Words product(Words a, Words b) { return {vmull_u32(vmovn_u64(a.w), vmovn_u64(b.w))}; }
+    friend Words high(Words a) { return {vshrq_n_u64(a.w, 32)}; }
+    friend Words exclusiveOr(Words a, Words b, Words c) { return {veorq_u64(a.w, veorq_u64(b.w, c.w))}; }
+    static void storeInTurns(Words a, Words b, uint32_t* p) {
+      vst1q_u32(p, vreinterpretq_u32_u64(vsliq_n_u64(a.w, b.w, 32)));
+    }
+  };
   struct Places {
     uint8x16_t bytes;
   };
@@ -64,6 +77,9 @@ struct Neon {
   static Mask bytesEqual(const uint8_t* p, uint8_t value) {
     const uint32_t lanes[size] = {p[0], p[1], p[2], p[3]};
     return {vceqq_u32(vld1q_u32(lanes), vdupq_n_u32(value))};
+  }
+  static Mask wordsBelow(const uint32_t* p, uint32_t bound) {
+    return {vcltq_u32(vld1q_u32(p), vdupq_n_u32(bound))};
   }
   void storeBytes(uint8_t* p) const {
     uint32_t lanes[size];

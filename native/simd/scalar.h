@@ -12,6 +12,24 @@ struct Scalar {
   /// Pixels of a register tile for 1, 2 and 4 vectors of columns (see kernels/matmul_tile.h).
   static constexpr int tileRows[3] = {8, 4, 4};
   using Mask = bool;
+  /// Lanes of 64 bits, for random numbers.
+  struct Words {
+    static constexpr int size = 1;
+    uint64_t w;
+
+    static Words broadcast(uint64_t x) { return {x}; }
+    /// x, x + 2, x + 4, …
+    static Words everyOther(uint64_t x) { return {x}; }
+    /// Of the low halves.
+    friend Words product(Words a, Words b) { return {(a.w & 0xffffffffu) * (b.w & 0xffffffffu)}; }
+    friend Words high(Words a) { return {a.w >> 32}; }
+    friend Words exclusiveOr(Words a, Words b, Words c) { return {a.w ^ b.w ^ c.w}; }
+    /// The low halves of both: the first of a, the first of b, the second of a, …
+    static void storeInTurns(Words a, Words b, uint32_t* p) {
+      p[0] = static_cast<uint32_t>(a.w);
+      p[1] = static_cast<uint32_t>(b.w);
+    }
+  };
   struct Places {};
 
   float v;
@@ -48,7 +66,15 @@ struct Scalar {
   friend Mask operator<(Scalar a, Scalar b) { return a.v < b.v; }
   friend Mask operator<=(Scalar a, Scalar b) { return a.v <= b.v; }
   friend Mask operator==(Scalar a, Scalar b) { return a.v == b.v; }
-  friend Scalar select(Mask m, Scalar a, Scalar b) { return m ? a : b; }
+  /// By bits: which way a branch goes may be anyone's guess.
+  friend Scalar select(Mask m, Scalar a, Scalar b) {
+    uint32_t first, second;
+    ::memcpy(&first, &a, sizeof first);
+    ::memcpy(&second, &b, sizeof second);
+    const uint32_t mask = m ? ~0u : 0u, bits = (first & mask) | (second & ~mask);
+    ::memcpy(&a, &bits, sizeof bits);
+    return a;
+  }
   static Places places(const int32_t*) { return {}; }
   /// Lane i of the result is lane places[i] of a.
   friend Scalar permute(Scalar a, Places) { return a; }
@@ -56,6 +82,8 @@ struct Scalar {
   float maximum() const { return v; }
   /// Which of the bytes from p on, one a lane, have this value.
   static Mask bytesEqual(const uint8_t* p, uint8_t value) { return *p == value; }
+  /// Which of the words from p on, one a lane, are less than a bound.
+  static Mask wordsBelow(const uint32_t* p, uint32_t bound) { return *p < bound; }
   /// Whole numbers from 0 to 255 as bytes.
   void storeBytes(uint8_t* p) const { *p = static_cast<uint8_t>(v); }
   /// A mask in memory: so many bytes.
