@@ -4,11 +4,11 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { arange, data, ops, visual } from 'striate';
+import { data, ops, visual } from 'striate';
 
 const folder = process.argv[2] ?? mkdtempSync(join(tmpdir(), 'striate-'));
 const { test } = await data.digits({ side: 64 });
-const [image] = test.batch(arange(3, 4, 1, 'i32'));
+const [image] = test.batch(Int32Array.of(3));
 
 const kernels = {
   mean: ops.meanKernel(5),

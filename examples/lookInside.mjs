@@ -4,7 +4,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { arange, data, loss, nn, ops, optim, setSeed, Trainer, visual } from 'striate';
+import { data, loss, nn, ops, optim, setSeed, Trainer, visual } from 'striate';
 
 const folder = process.argv[2] ?? mkdtempSync(join(tmpdir(), 'striate-'));
 setSeed(1);
@@ -28,8 +28,8 @@ await trainer.fit(train, { epochs: 6, batchSize: 64, progress: false });
 const { accuracy } = await trainer.evaluate(test);
 console.log(`trained: ${(100 * accuracy).toFixed(1)}% of the test digits`);
 
-const [digits, labels] = test.batch(arange(0, 6, 1, 'i32'));
-const [first] = test.batch(arange(0, 1, 1, 'i32'));
+const [digits, labels] = test.batch(Int32Array.of(0, 1, 2, 3, 4, 5));
+const [first] = test.batch(Int32Array.of(0));
 const enlarged = (x) => ops.interpolate(x, { size: 32, mode: 'bilinear' });
 const pictures = {
   'filters.png': await visual.filters(model.at(0).weight, { columns: 6 }),

@@ -1,9 +1,9 @@
 // Two hundred digits, of which every fourth has a wrong label, and a network that could learn them by heart: what helps
 // it with digits that it has not seen.
-import { arange, data, EarlyStopping, loss, nn, ops, optim, setSeed, tensor, Trainer } from 'striate';
+import { data, EarlyStopping, loss, nn, ops, optim, setSeed, tensor, Trainer } from 'striate';
 
 const { train: all, test } = await data.digits({ side: 8 });
-const [x, truth] = all.batch(arange(0, 200, 1, 'i32'));
+const [x, truth] = all.batch(Int32Array.from({ length: 200 }, (_, i) => i));
 const labels = (await truth.data()).map((label, i) => (i % 4 === 0 ? (label + 1 + (i % 9)) % 10 : label));
 const train = new data.TensorDataset(x, tensor(labels));
 

@@ -3,7 +3,7 @@ import { digits } from '../data/digits.js';
 import { scaleOf, standardize, StandardizedDataset } from '../data/standardize.js';
 import { crossEntropy } from '../loss/index.js';
 import { lenet5 } from '../models/lenet.js';
-import { arange, setSeed } from '../ops/creation.js';
+import { setSeed } from '../ops/creation.js';
 import { softmax } from '../ops/softmax.js';
 import { Adam } from '../optim/index.js';
 import { cpuInfo } from '../system.js';
@@ -38,7 +38,7 @@ async function quickstart(): Promise<void> {
     `\nAfter ${seconds.toFixed(1)} s it reads ${(100 * accuracy).toFixed(1)}% of ${samples} digits that it has not seen:\n\n`,
   );
 
-  const [images, labels] = test.batch(arange(0, shown, 1, 'i32'));
+  const [images, labels] = test.batch(Int32Array.from({ length: shown }, (_, i) => i));
   const pixels = await images.data();
   const truth = await labels.data();
   const scores = await softmax(await trainer.predict(standardize(images, scale))).data();

@@ -1,4 +1,13 @@
-export { TensorDataset, type Batch, type Dataset } from './dataset.js';
+export { batchOf } from './batch.js';
+export {
+  TensorDataset,
+  type Batch,
+  type Dataset,
+  type Randomness,
+  type Sample,
+  type Target,
+  type TensorDatasetOptions,
+} from './dataset.js';
 export { digits } from './digits.js';
 export { parseIdx, readIdx, type Idx, type IdxType } from './idx.js';
 export { DataLoader, type DataLoaderOptions } from './loader.js';

@@ -1,71 +1,115 @@
-import { native } from '../native.js';
-import { randperm } from '../ops/creation.js';
-import { synchronize, Tensor } from '../tensor.js';
-import type { Batch, Dataset } from './dataset.js';
+import { describe } from '../describe.js';
+import { express, synchronize } from '../tensor.js';
+import { batchOf, disposeTaken, stackSamples } from './batch.js';
+import type { Batch, Dataset, Sample } from './dataset.js';
+import { permutation, seedOrDrawn } from './seed.js';
 
 export interface DataLoaderOptions {
   /** Samples in a batch. Default: 32. */
-  batchSize?: number;
-  /** Whether samples come in a new random order each time. Default: false. */
-  shuffle?: boolean;
-  /** Fixes the orders; otherwise they follow setSeed. */
-  seed?: number;
+  batchSize?: number | undefined;
+  /** Whether samples come in a new random order each epoch; not of an async iterable. Default: false. */
+  shuffle?: boolean | undefined;
+  /**
+   * Fixes the orders, and the random draws of the dataset: a whole number from 0 to 2⁵³ − 1. Default: one drawn, now, from
+   * the numbers that setSeed starts.
+   */
+  seed?: number | undefined;
   /** Whether a last batch of fewer samples is left out. Default: false. */
-  dropLast?: boolean;
+  dropLast?: boolean | undefined;
 }
 
 /** Batches that are worked on at once: one by the compute thread, one by JavaScript. */
 const batchesUnderWay = 2;
 
 /**
- * Batches of a dataset, as an async iterable to go through any number of times. A batch is disposed when the next is
- * asked for; keep() saves a tensor from that. The next batch waits until the work on the one before the last is done; an
- * update in place that failed is told there.
+ * Batches of a dataset, or of samples as they come from an async iterable. A batch is disposed when the next is asked for;
+ * keep() saves a tensor from that. The next batch waits until the work on the one before the last is done; an update in
+ * place that failed is told there.
+ *
+ * Each time it is gone through is an epoch, counted from 1: the order of an epoch, and what the dataset draws in it, depend
+ * on the seed and its number alone.
+ *
+ * ```ts
+ * for await (const [x, labels] of new DataLoader(train, { batchSize: 128, shuffle: true })) …
+ * ```
  */
 export class DataLoader implements AsyncIterable<Batch> {
-  readonly dataset: Dataset;
+  readonly dataset: Dataset | AsyncIterable<Sample>;
   readonly batchSize: number;
+  readonly seed: number;
   readonly #shuffle: boolean;
-  readonly #seed: number | undefined;
   readonly #dropLast: boolean;
-  #rounds = 0;
+  #epochs = 0;
 
   constructor(
-    dataset: Dataset,
+    dataset: Dataset | AsyncIterable<Sample>,
     { batchSize = 32, shuffle = false, seed, dropLast = false }: DataLoaderOptions = {},
   ) {
     if (!Number.isInteger(batchSize) || batchSize < 1) {
-      throw new RangeError(`DataLoader: batchSize is ${batchSize}, wants a whole number from 1 on`);
+      throw new RangeError(`DataLoader: batchSize is ${describe(batchSize)}, wants a whole number from 1 on`);
+    }
+    for (const [name, flag] of Object.entries({ shuffle, dropLast })) {
+      if (typeof flag !== 'boolean') {
+        throw new TypeError(`DataLoader: ${name} is ${describe(flag)}, wants true or false`);
+      }
+    }
+    if (!isIterable(dataset) && typeof (dataset as Dataset | undefined)?.get !== 'function') {
+      throw new TypeError(
+        `DataLoader: dataset is ${describe(dataset)}, wants length and get(), or an async iterable`,
+      );
+    }
+    if (shuffle && isIterable(dataset)) {
+      throw new TypeError('DataLoader: shuffle is true, samples of an async iterable come as they come');
     }
     this.dataset = dataset;
     this.batchSize = batchSize;
+    this.seed = seedOrDrawn('DataLoader', seed);
     this.#shuffle = shuffle;
-    this.#seed = seed;
     this.#dropLast = dropLast;
   }
 
-  /** Batches in one round. */
-  get batches(): number {
+  /** Batches in one epoch; undefined for an async iterable, which does not tell. */
+  get batches(): number | undefined {
+    if (isIterable(this.dataset)) return undefined;
     const n = this.dataset.length / this.batchSize;
     return this.#dropLast ? Math.floor(n) : Math.ceil(n);
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
-    const n = this.dataset.length;
-    const round = this.#rounds++;
-    using order = this.#shuffle ? this.#permutation(n, round).keep() : null;
+  /** The next epoch. */
+  [Symbol.asyncIterator](): AsyncGenerator<Batch> {
+    return this.epoch(this.#epochs + 1);
+  }
+
+  /**
+   * The batches of one epoch, without the first `from` of them, as they were or would be in the whole: to go on after an
+   * interruption. The loader goes on with the epoch after it.
+   *
+   * @param epoch counted from 1
+   */
+  epoch(epoch: number, { from = 0 }: { from?: number } = {}): AsyncGenerator<Batch> {
+    if (!Number.isSafeInteger(epoch) || epoch < 1) {
+      throw new RangeError(`DataLoader: epoch is ${describe(epoch)}, wants a whole number from 1 on`);
+    }
+    const most = this.batches ?? Number.MAX_SAFE_INTEGER;
+    if (!Number.isSafeInteger(from) || from < 0 || from > most) {
+      throw new RangeError(`DataLoader: from is ${describe(from)}, wants a whole number from 0 to ${most}`);
+    }
+    this.#epochs = epoch;
+    return this.#lent(
+      isIterable(this.dataset)
+        ? this.#stacked(this.dataset, from)
+        : this.#taken(this.dataset, epoch, from, this.batches ?? 0),
+    );
+  }
+
+  /** Disposes each batch when the next is asked for, and keeps JavaScript from running ahead. */
+  async *#lent(batches: AsyncIterable<Batch>): AsyncGenerator<Batch> {
     const underWay: Promise<void>[] = [];
-    for (let i = 0; i < this.batches; i++) {
-      const from = i * this.batchSize;
-      const to = Math.min(n, from + this.batchSize);
-      using indices = order
-        ? new Tensor(native.slice(order.handle, [from], [to], [1]), 'i32')
-        : new Tensor(native.arange(from, to, 1, 'i32'), 'i32');
-      const batch = this.dataset.batch(indices);
+    for await (const batch of batches) {
       try {
         yield batch;
       } finally {
-        for (const tensor of batch) if (!tensor.kept) tensor.dispose();
+        disposeTaken(batch);
       }
       // What the caller has asked for with this batch. A loop that awaits nothing else still leaves the event loop its
       // turns, and never runs far ahead of the compute thread.
@@ -76,9 +120,49 @@ export class DataLoader implements AsyncIterable<Batch> {
     }
   }
 
-  #permutation(n: number, round: number): Tensor<'i32'> {
-    return this.#seed === undefined
-      ? randperm(n)
-      : new Tensor(native.permutation(n, this.#seed, round), 'i32');
+  async *#taken(dataset: Dataset, epoch: number, from: number, to: number): AsyncGenerator<Batch> {
+    const order = await this.#order(dataset.length, epoch);
+    const randomness = { seed: this.seed, epoch };
+    for (let i = from; i < to; i++) {
+      const indices = order.slice(i * this.batchSize, (i + 1) * this.batchSize);
+      yield await batchOf(dataset, indices, randomness);
+    }
   }
+
+  async #order(n: number, epoch: number): Promise<Int32Array> {
+    if (!this.#shuffle) return Int32Array.from({ length: n }, (_, i) => i);
+    using order = permutation(n, this.seed, epoch - 1);
+    return await express(() => order.data());
+  }
+
+  async *#stacked(samples: AsyncIterable<Sample>, from: number): AsyncGenerator<Batch> {
+    let waiting: Sample[] = [];
+    let number = 0;
+    const stacked = (): Batch => {
+      const first = number - waiting.length;
+      const batch = stackSamples(waiting, (i) => `sample ${first + i}`);
+      waiting = [];
+      return batch;
+    };
+    try {
+      for await (const sample of samples) {
+        number++;
+        if (number <= from * this.batchSize) {
+          disposeTaken(sample);
+          continue;
+        }
+        waiting.push(sample);
+        if (waiting.length === this.batchSize) yield stacked();
+      }
+      if (waiting.length > 0 && !this.#dropLast) yield stacked();
+    } finally {
+      for (const sample of waiting) disposeTaken(sample);
+    }
+  }
+}
+
+function isIterable(dataset: Dataset | AsyncIterable<Sample>): dataset is AsyncIterable<Sample> {
+  return (
+    typeof (dataset as Partial<AsyncIterable<Sample>> | undefined)?.[Symbol.asyncIterator] === 'function'
+  );
 }

@@ -1,7 +1,8 @@
 import { mean } from '../ops/reduce.js';
 import { div, square, sub } from '../ops/elementwise.js';
 import { scope, type Tensor } from '../tensor.js';
-import type { Batch, Dataset } from './dataset.js';
+import { batchOf } from './batch.js';
+import type { Batch, Dataset, Randomness, Sample } from './dataset.js';
 import { DataLoader } from './loader.js';
 
 /** The mean and the standard deviation of all values of a data set's inputs. */
@@ -15,7 +16,7 @@ export async function scaleOf(dataset: Dataset): Promise<Scale> {
   let values = 0;
   let sum = 0;
   let squares = 0;
-  for await (const [x] of new DataLoader(dataset, { batchSize: 1024 })) {
+  for await (const [x] of new DataLoader(dataset, { batchSize: 1024, seed: 0 })) {
     const { size } = x;
     const reads = scope(() => ({ mean: mean(x).item(), square: mean(square(x)).item() }));
     values += size;
@@ -52,9 +53,27 @@ export class StandardizedDataset implements Dataset {
     return this.dataset.length;
   }
 
-  batch(indices: Tensor<'i32'>): Batch {
-    const [x, labels] = this.dataset.batch(indices);
-    using raw = x;
-    return [standardize(raw, this.scale), labels];
+  get classes(): readonly string[] | undefined {
+    return this.dataset.classes;
+  }
+
+  get labels(): (() => Promise<Int32Array>) | undefined {
+    return this.dataset.labels?.bind(this.dataset);
+  }
+
+  async get(index: number, randomness?: Randomness): Promise<Sample> {
+    const [x, y] = await this.dataset.get(index, randomness);
+    return [this.#standardized(x), y];
+  }
+
+  async batch(indices: Int32Array, randomness?: Randomness): Promise<Batch> {
+    const [x, y] = await batchOf(this.dataset, indices, randomness);
+    return [this.#standardized(x), y];
+  }
+
+  #standardized(x: Tensor): Tensor {
+    const standardized = standardize(x, this.scale);
+    if (!x.kept) x.dispose();
+    return standardized;
   }
 }

@@ -110,7 +110,7 @@ async function run(
       const share = lrs.length / (steps - 1);
       const lr = growth === 'linear' ? lrMin + (lrMax - lrMin) * share : lrMin * (lrMax / lrMin) ** share;
       trained.optimizer.lr = lr;
-      const loss = await stepOf(trained, x, labels);
+      const loss = await stepOf(trained, x, labels as Tensor<'i32'>);
       lrs.push(lr);
       losses.push(loss);
       mean = smoothing * mean + (1 - smoothing) * loss;

@@ -115,7 +115,7 @@ export class Trainer {
       for (const callback of callbacks) await callback.onFitBegin?.(this);
       for (let epoch = 1; epoch <= epochs && !this.#stopping; epoch++) {
         signal?.throwIfAborted();
-        display.epochBegin(epoch, epochs, loader.batches);
+        display.epochBegin(epoch, epochs, loader.batches ?? 0);
         const record = await this.#epoch(epoch, loader, display, options);
         if (options.validation) {
           const measured = await this.evaluate(options.validation, { batchSize });
@@ -146,7 +146,7 @@ export class Trainer {
     this.model.train();
     for await (const [x, labels] of loader) {
       signal?.throwIfAborted();
-      await totals.add(this.#step(x, labels));
+      await totals.add(this.#step(x, labels as Tensor<'i32'>));
       batch++;
       const { loss, accuracy } = totals;
       display.batchEnd(batch, loss, accuracy);
@@ -183,10 +183,11 @@ export class Trainer {
   async evaluate(dataset: Dataset, { batchSize = 256 }: { batchSize?: number } = {}): Promise<Evaluation> {
     if (dataset.length === 0) throw new RangeError('evaluate: the dataset is empty');
     const totals = new RunningTotals(inFlight);
-    for await (const [x, labels] of new DataLoader(dataset, { batchSize })) {
+    for await (const [x, labels] of new DataLoader(dataset, { batchSize, seed: 0 })) {
       const result = this.#inUse(() => {
         const output = this.model.forward(x);
-        return this.#result(output, this.loss(output, labels), labels);
+        const target = labels as Tensor<'i32'>;
+        return this.#result(output, this.loss(output, target), target);
       });
       await totals.add(result);
     }

@@ -3,10 +3,10 @@ import { data } from '../../lib/index.js';
 
 test('the digits that come with striate: 1,797 in two parts, balanced, enlarged', async () => {
   const { train, test: held } = await data.digits();
-  expect([train.x.shape, train.labels.shape]).toEqual([[1438, 32, 32, 1], [1438]]);
-  expect([held.x.shape, held.labels.shape]).toEqual([[359, 32, 32, 1], [359]]);
+  expect([train.x.shape, train.y.shape]).toEqual([[1438, 32, 32, 1], [1438]]);
+  expect([held.x.shape, held.y.shape]).toEqual([[359, 32, 32, 1], [359]]);
   const counts = new Array<number>(10).fill(0);
-  for (const part of [train, held]) for (const label of await part.labels.data()) counts[label]!++;
+  for (const part of [train, held]) for (const label of await part.labels!()) counts[label]!++;
   // As published with the data set.
   expect(counts).toEqual([178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
 });

@@ -32,8 +32,8 @@ test('reads plain and gzip files into images [N, H, W, 1] and labels', async () 
   const { train, test: held } = await data.mnist(folder);
   expect(train.x.shape).toEqual([2, 2, 3, 1]);
   expect([...(await train.x.data())].slice(0, 6)).toEqual([0, 51, 102, 153, 204, 255]);
-  expect([...(await train.labels.data())]).toEqual([7, 3]);
-  expect([held.length, await held.labels.item()]).toEqual([1, 1]);
+  expect([...(await train.y.data())]).toEqual([7, 3]);
+  expect([held.length, await held.y.item()]).toEqual([1, 1]);
 });
 
 test('names the file that is missing, damaged, of another kind or another length', async () => {

@@ -13,7 +13,7 @@ test('measures and removes mean and deviation, over several batches', async () =
   expect(scale.deviation).toBeCloseTo(deviation, 5);
   const standardized = new data.StandardizedDataset(set, scale);
   expect(standardized.length).toBe(n);
-  const [batch, labels] = standardized.batch(tensor(new Int32Array([1, 0])));
+  const [batch, labels] = await standardized.batch(new Int32Array([1, 0]));
   const order = [x[3]!, x[4]!, x[5]!, x[0]!, x[1]!, x[2]!];
   await expectClose(
     batch,

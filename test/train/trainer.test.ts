@@ -12,14 +12,13 @@ import {
   StriateError,
   synchronize,
   tensor,
-  Tensor,
   Trainer,
   cpuInfo,
   type Callback,
   type EpochRecord,
 } from '../../lib/index.js';
 import type { Progress } from '../../lib/train/progress.js';
-import { expectClose, noise } from '../check.js';
+import { noise } from '../check.js';
 
 /** Two classes of noisy points on either side of a line. */
 function points(n: number, seed: number): data.TensorDataset {
@@ -224,99 +223,5 @@ describe('predict', () => {
   test('an empty input gives an empty output', async () => {
     const y = await classifier().predict(tensor(new Float32Array(), [0, 2]));
     expect(y.shape).toEqual([0, 2]);
-  });
-});
-
-describe('DataLoader', () => {
-  const set = () =>
-    new data.TensorDataset(
-      tensor(
-        Float32Array.from({ length: 10 }, (_, i) => i),
-        [10, 1],
-      ),
-      tensor(Int32Array.from({ length: 10 }, (_, i) => i)),
-    );
-  const round = async (loader: data.DataLoader) => {
-    const batches: number[][] = [];
-    for await (const [x, labels] of loader) {
-      expect([...(await x.data())]).toEqual([...(await labels.data())]);
-      batches.push([...(await labels.data())]);
-    }
-    return batches;
-  };
-
-  test('goes in order, with a smaller last batch or without', async () => {
-    const loader = new data.DataLoader(set(), { batchSize: 4 });
-    expect(loader.batches).toBe(3);
-    expect(await round(loader)).toEqual([
-      [0, 1, 2, 3],
-      [4, 5, 6, 7],
-      [8, 9],
-    ]);
-    expect(await round(new data.DataLoader(set(), { batchSize: 4, dropLast: true }))).toHaveLength(2);
-  });
-
-  test('shuffles anew each round, reproducibly by seed', async () => {
-    const make = (seed: number) => new data.DataLoader(set(), { batchSize: 3, shuffle: true, seed });
-    const loader = make(5);
-    const [first, second] = [await round(loader), await round(loader)];
-    expect(first.flat().sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    expect(second).not.toEqual(first);
-    const again = make(5);
-    expect([await round(again), await round(again)]).toEqual([first, second]);
-    expect(await round(make(6))).not.toEqual(first);
-  });
-
-  test('disposes a batch when the next is asked for, unless it is kept', async () => {
-    const seen: Tensor[] = [];
-    for await (const [x] of new data.DataLoader(set(), { batchSize: 4 }))
-      seen.push(seen.length === 1 ? x.keep() : x);
-    expect(seen.map((x) => x.disposed)).toEqual([true, false, true]);
-  });
-
-  test('leaves the event loop its turns, and does not run ahead, in a loop that awaits nothing', async () => {
-    const trainer = classifier();
-    const { model, optimizer } = trainer;
-    let turns = 0;
-    const timer = setInterval(() => turns++, 1);
-    let most = 0;
-    for (let round = 0; round < 3; round++) {
-      for await (const [x, labels] of new data.DataLoader(points(400, 1), { batchSize: 4 })) {
-        optimizer.zeroGrad();
-        using l = loss.crossEntropy(model.forward(x), labels);
-        l.backward();
-        optimizer.step();
-        most = Math.max(most, memory().queuedCommands);
-      }
-    }
-    clearInterval(timer);
-    expect(turns).toBeGreaterThan(10);
-    expect(most).toBeLessThan(200);
-  });
-
-  test('tells of an update in place that failed', async () => {
-    const { model, optimizer } = classifier();
-    const wrong = new data.TensorDataset(randn([40, 2]), tensor(new Int32Array(40).fill(7)));
-    const train = async () => {
-      for await (const [x, labels] of new data.DataLoader(wrong, { batchSize: 4 })) {
-        using l = loss.crossEntropy(model.forward(x), labels);
-        l.backward();
-        optimizer.step();
-      }
-    };
-    await expect(train()).rejects.toThrow(/crossEntropy: labels\[0\] is 7/);
-    await synchronize().catch(() => undefined);
-  });
-
-  test('makes f32 in [0, 1] of u8', async () => {
-    const bytes = new data.TensorDataset(
-      tensor(new Uint8Array([0, 51, 255]), [3, 1]),
-      tensor(new Int32Array(3)),
-    );
-    const [x] = bytes.batch(tensor(new Int32Array([2, 1, 0])));
-    await expectClose(x, [1, 0.2, 0], 1e-7);
-    expect(() => new data.TensorDataset(randn([3, 1]), tensor(new Int32Array(2)))).toThrow(
-      /one label for each sample/,
-    );
   });
 });
