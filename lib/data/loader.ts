@@ -1,7 +1,8 @@
 import { describe } from '../describe.js';
-import { express, synchronize } from '../tensor.js';
+import { express, StriateError, synchronize } from '../tensor.js';
 import { batchOf, disposeTaken, stackSamples } from './batch.js';
 import type { Batch, Dataset, Sample } from './dataset.js';
+import { ignore, prefetched } from './prefetch.js';
 import { permutation, seedOrDrawn } from './seed.js';
 
 export interface DataLoaderOptions {
@@ -16,6 +17,11 @@ export interface DataLoaderOptions {
   seed?: number | undefined;
   /** Whether a last batch of fewer samples is left out. Default: false. */
   dropLast?: boolean | undefined;
+  /**
+   * Batches that are prepared in the background beyond the one that is asked for: read, decoded, their operations
+   * enqueued. 0: each only when it is asked for. Default: 2.
+   */
+  prefetch?: number | undefined;
 }
 
 /** Batches that are worked on at once: one by the compute thread, one by JavaScript. */
@@ -25,6 +31,10 @@ const batchesUnderWay = 2;
  * Batches of a dataset, or of samples as they come from an async iterable. A batch is disposed when the next is asked for;
  * keep() saves a tensor from that. The next batch waits until the work on the one before the last is done; an update in
  * place that failed is told there.
+ *
+ * Batches to come are prepared while the compute thread works on this one, `prefetch` of them at a time; an error of one is
+ * told at its place. There are no worker threads: operations run on the compute thread anyway, files are read and images
+ * decoded on threads of libuv and libvips, so that JavaScript has next to nothing to hand to a worker.
  *
  * Each time it is gone through is an epoch, counted from 1: the order of an epoch, and what the dataset draws in it, depend
  * on the seed and its number alone.
@@ -39,14 +49,19 @@ export class DataLoader implements AsyncIterable<Batch> {
   readonly seed: number;
   readonly #shuffle: boolean;
   readonly #dropLast: boolean;
+  readonly #prefetch: number;
   #epochs = 0;
+  #begun = false;
 
   constructor(
     dataset: Dataset | AsyncIterable<Sample>,
-    { batchSize = 32, shuffle = false, seed, dropLast = false }: DataLoaderOptions = {},
+    { batchSize = 32, shuffle = false, seed, dropLast = false, prefetch = 2 }: DataLoaderOptions = {},
   ) {
     if (!Number.isInteger(batchSize) || batchSize < 1) {
       throw new RangeError(`DataLoader: batchSize is ${describe(batchSize)}, wants a whole number from 1 on`);
+    }
+    if (!Number.isInteger(prefetch) || prefetch < 0) {
+      throw new RangeError(`DataLoader: prefetch is ${describe(prefetch)}, wants a whole number from 0 on`);
     }
     for (const [name, flag] of Object.entries({ shuffle, dropLast })) {
       if (typeof flag !== 'boolean') {
@@ -66,6 +81,7 @@ export class DataLoader implements AsyncIterable<Batch> {
     this.seed = seedOrDrawn('DataLoader', seed);
     this.#shuffle = shuffle;
     this.#dropLast = dropLast;
+    this.#prefetch = prefetch;
   }
 
   /** Batches in one epoch; undefined for an async iterable, which does not tell. */
@@ -97,7 +113,7 @@ export class DataLoader implements AsyncIterable<Batch> {
     this.#epochs = epoch;
     return this.#lent(
       isIterable(this.dataset)
-        ? this.#stacked(this.dataset, from)
+        ? this.#streamed(this.dataset, from)
         : this.#taken(this.dataset, epoch, from, this.batches ?? 0),
     );
   }
@@ -114,7 +130,7 @@ export class DataLoader implements AsyncIterable<Batch> {
       // What the caller has asked for with this batch. A loop that awaits nothing else still leaves the event loop its
       // turns, and never runs far ahead of the compute thread.
       const done = synchronize();
-      done.catch(() => undefined);
+      done.catch(ignore);
       underWay.push(done);
       if (underWay.length >= batchesUnderWay) await underWay.shift();
     }
@@ -123,10 +139,13 @@ export class DataLoader implements AsyncIterable<Batch> {
   async *#taken(dataset: Dataset, epoch: number, from: number, to: number): AsyncGenerator<Batch> {
     const order = await this.#order(dataset.length, epoch);
     const randomness = { seed: this.seed, epoch };
-    for (let i = from; i < to; i++) {
-      const indices = order.slice(i * this.batchSize, (i + 1) * this.batchSize);
-      yield await batchOf(dataset, indices, randomness);
-    }
+    let i = from;
+    const start = async (): Promise<Batch | undefined> => {
+      if (i === to) return undefined;
+      const indices = order.slice(i * this.batchSize, ++i * this.batchSize);
+      return batchOf(dataset, indices, randomness);
+    };
+    yield* prefetched(start, this.#prefetch, disposeTaken);
   }
 
   async #order(n: number, epoch: number): Promise<Int32Array> {
@@ -135,7 +154,26 @@ export class DataLoader implements AsyncIterable<Batch> {
     return await express(() => order.data());
   }
 
-  async *#stacked(samples: AsyncIterable<Sample>, from: number): AsyncGenerator<Batch> {
+  /** Reads ahead in what may be slow to give samples. */
+  async *#streamed(samples: AsyncIterable<Sample>, from: number): AsyncGenerator<Batch> {
+    const batches = this.#stacked(samples, from);
+    const start = async () => (await batches.next()).value as Batch | undefined;
+    try {
+      yield* prefetched(start, this.#prefetch, disposeTaken);
+    } finally {
+      // A source that has yet to give a sample is not waited for.
+      batches.return(undefined).catch(ignore);
+    }
+  }
+
+  async *#stacked(source: AsyncIterable<Sample>, from: number): AsyncGenerator<Batch> {
+    const samples = source[Symbol.asyncIterator]();
+    if (this.#begun && (samples as unknown) === source) {
+      throw new StriateError(
+        'DataLoader: the async iterable can be gone through once; wants an object that begins anew for each epoch',
+      );
+    }
+    this.#begun = true;
     let waiting: Sample[] = [];
     let number = 0;
     const stacked = (): Batch => {
@@ -145,7 +183,7 @@ export class DataLoader implements AsyncIterable<Batch> {
       return batch;
     };
     try {
-      for await (const sample of samples) {
+      for await (const sample of { [Symbol.asyncIterator]: () => samples }) {
         number++;
         if (number <= from * this.batchSize) {
           disposeTaken(sample);
