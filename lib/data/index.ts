@@ -1,5 +1,9 @@
+export { arrayDataset, type ArrayDatasetOptions } from './arrays.js';
 export { batchOf } from './batch.js';
+export { cifar10, cifar100, type Cifar100Options } from './cifar.js';
+export type { TargetType } from './classes.js';
 export { ConcatDataset } from './concat.js';
+export { csvDataset, type Column, type CsvOptions } from './csv.js';
 export {
   TensorDataset,
   type Batch,
@@ -13,7 +17,7 @@ export { digits } from './digits.js';
 export { parseIdx, readIdx, type Idx, type IdxType } from './idx.js';
 export { classWeights } from './labels.js';
 export { DataLoader, type DataLoaderOptions } from './loader.js';
-export { idxDataset, mnist, type Split } from './mnist.js';
+export { fashionMnist, idxDataset, mnist, type Split } from './mnist.js';
 export {
   kFold,
   randomSplit,

@@ -45,3 +45,14 @@ test('names the file that is missing, damaged, of another kind or another length
   await files({ 'train-images-idx3-ubyte': idx([2], [1, 2]) });
   await expect(data.mnist(folder)).rejects.toThrow(/train-images-idx3-ubyte: holds u8 \[2\], wants images/);
 });
+
+test('knows the classes of Fashion-MNIST, and labels that none has', async () => {
+  await files();
+  const { train } = await data.fashionMnist(folder);
+  expect([...(await train.labels!())].map((label) => train.classes?.[label])).toEqual(['Sneaker', 'Dress']);
+  expect((await data.mnist(folder)).train.classes).toBeUndefined();
+  await files({ 't10k-labels-idx1-ubyte': idx([1], [10]) });
+  await expect(data.fashionMnist(folder)).rejects.toThrow(
+    /t10k-labels-idx1-ubyte: label 0 is 10, wants one from 0 to 9$/,
+  );
+});
