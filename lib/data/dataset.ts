@@ -1,7 +1,7 @@
 import { describe } from '../describe.js';
 import { native } from '../native.js';
 import { mul } from '../ops/elementwise.js';
-import { requireLive, Tensor, type DType } from '../tensor.js';
+import { requireLive, Tensor, type DType, type Shape } from '../tensor.js';
 
 /**
  * What is to be learnt of samples: class labels i32 [N], or values f32 [N, …] (regression, probabilities of classes as
@@ -96,15 +96,26 @@ export class TensorDataset implements Dataset {
     const y = new Tensor<DType>(native.gather(this.y.handle, places.handle), this.y.dtype) as Target;
     const taken = native.gather(this.x.handle, places.handle);
     if (this.x.dtype === 'f32') return [new Tensor(taken, 'f32'), y];
-    using bytes = new Tensor<DType>(taken, 'u8');
-    using whole = new Tensor(native.cast(bytes.handle, 'f32'), 'f32');
-    return [mul(whole, 1 / 255), y];
+    using bytes = new Tensor(taken, 'u8');
+    return [unitRange(bytes), y];
   }
 
   dispose(): void {
     this.x.dispose();
     this.y.dispose();
   }
+}
+
+/** 0 to 255 become 0 to 1. */
+function unitRange(bytes: Tensor<'u8'>): Tensor {
+  using whole = new Tensor(native.cast(bytes.handle, 'f32'), 'f32');
+  return mul(whole, 1 / 255);
+}
+
+/** Bytes as a tensor f32 in [0, 1]. */
+export function fromBytes(data: Uint8Array, shape: Shape): Tensor {
+  using bytes = new Tensor(native.tensor(data, shape), 'u8');
+  return unitRange(bytes);
 }
 
 /** The number of a sample, where it is one of a dataset of this length. */

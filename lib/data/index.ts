@@ -15,6 +15,15 @@ export {
 } from './dataset.js';
 export { digits } from './digits.js';
 export { parseIdx, readIdx, type Idx, type IdxType } from './idx.js';
+export {
+  imageFolder,
+  imageFolders,
+  type ImageFolder,
+  type ImageFolderOptions,
+  type ImageFolders,
+  type SkippedImage,
+} from './imageFolder.js';
+export { readImage, type ImageOptions } from './images.js';
 export { classWeights } from './labels.js';
 export { DataLoader, type DataLoaderOptions } from './loader.js';
 export { fashionMnist, idxDataset, mnist, type Split } from './mnist.js';
