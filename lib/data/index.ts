@@ -13,6 +13,8 @@ export {
   type Target,
   type TensorDatasetOptions,
 } from './dataset.js';
+export { cacheFolder, download, type DownloadName, type DownloadSetOptions } from './download.js';
+export { downloadFile, type DownloadOptions, type DownloadState } from './downloadFile.js';
 export { digits } from './digits.js';
 export { parseIdx, readIdx, type Idx, type IdxType } from './idx.js';
 export {
