@@ -16,7 +16,7 @@ export interface ImageFolderOptions extends ImageOptions {
   corrupt?: 'error' | 'skip' | undefined;
   /** Whether pixels, 8 bits each, are kept in memory after the first reading. Default: false. */
   cache?: boolean | undefined;
-  /** Images that are decoded at a time. Default: two for each core, 4 or more. */
+  /** Images that are decoded at a time. Default: two for each core, 8 or more. */
   concurrency?: number | undefined;
   /** The names of the classes in the order of their labels. Default: all folders, in the order of their characters. */
   classes?: readonly string[] | undefined;
@@ -33,7 +33,7 @@ const defaults: Checked = {
   ...imageDefaults,
   corrupt: 'error',
   cache: false,
-  concurrency: Math.max(4, 2 * availableParallelism()),
+  concurrency: Math.max(8, 2 * availableParallelism()),
   classes: undefined,
 };
 

@@ -70,14 +70,17 @@ export async function decode(image: string | Uint8Array, options: CheckedImageOp
   try {
     // Warnings are of what other programs read as well; what is cut short is refused, though half of it could be shown.
     const source = sharp(image, { failOn: 'error' });
-    const upright = (await source.metadata()).autoOrient;
     const { resize, centerCrop } = options;
-    let size: readonly [number, number] = [upright.height, upright.width];
     const turned = source.autoOrient().flatten({ background: 'black' });
+    // The header is read where the size matters: to look costs a quarter of decoding a small image.
+    let size: readonly [number, number] = [0, 0];
+    if (typeof resize === 'number' || (centerCrop !== undefined && resize === undefined)) {
+      const { height, width } = (await source.metadata()).autoOrient;
+      size = [height, width];
+    }
     if (resize !== undefined) {
       size = typeof resize === 'number' ? inProportion(size, resize) : resize;
-      const [height, width] = size;
-      turned.resize(width, height, { fit: 'fill', kernel: 'linear' });
+      turned.resize(size[1], size[0], { fit: 'fill', kernel: 'linear' });
     }
     if (centerCrop !== undefined) {
       const [height, width] = typeof centerCrop === 'number' ? [centerCrop, centerCrop] : centerCrop;
