@@ -34,7 +34,7 @@ const trainer = new Trainer(model, {
 });
 const { suggestion, diverged, lrs } = await lrRangeTest(trainer, train, {
   lrMin: 1e-4,
-  lrMax: 10,
+  lrMax: 100,
   steps: 80,
 });
 console.log(

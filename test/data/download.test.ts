@@ -104,9 +104,9 @@ describe('downloadFile', () => {
     );
     expect(server.ranges).toHaveLength(2);
     server.answers = [hangsAfter(content, 1000), sends(content)];
-    await get({ timeout: 60 });
+    await get({ timeout: 400 });
     expect((await there()).equals(content)).toBe(true);
-    expect(server.ranges.at(-1)).toBe('bytes=1000-');
+    expect(server.ranges[3]).toBe('bytes=1000-');
   });
 
   test('tries again what passes, not what does not', async () => {

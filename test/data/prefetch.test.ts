@@ -3,7 +3,14 @@ import { data, memory, synchronize, tensor } from '../../lib/index.js';
 import { collectGarbage } from '../garbage.js';
 import { numbered, numbersOf, scalar, Slow } from './samples.js';
 
-const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 50));
+const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+
+/** Waits until it is so, and then for what may come beyond it. */
+async function reaches(count: () => number, wanted: number): Promise<void> {
+  await expect.poll(count, { timeout: 5000, interval: 2 }).toBe(wanted);
+  await settled();
+  expect(count()).toBe(wanted);
+}
 
 /** Batches of one number each, of which the seventh fails. */
 class Recorded implements data.Dataset {
@@ -32,23 +39,19 @@ describe('prefetch', () => {
     ({ liveTensors } = memory());
   });
   afterEach(async () => {
-    await settled();
     await synchronize();
-    expect(memory().liveTensors).toBe(liveTensors);
+    await reaches(() => memory().liveTensors, liveTensors);
   });
 
   test('prepares so many batches ahead, and no more', async () => {
     for (const prefetch of [0, 1, 3]) {
       const set = new Recorded();
-      const most: number[] = [];
       const batches = new data.DataLoader(set, { batchSize: 1, prefetch })[Symbol.asyncIterator]();
       for (let i = 0; i < 3; i++) {
         const { value } = (await batches.next()) as IteratorYieldResult<data.Batch>;
         expect(await value[0].item()).toBe(i);
-        await settled();
-        most.push(set.asked.length);
+        await reaches(() => set.asked.length, i + 1 + prefetch);
       }
-      expect(most).toEqual([1, 2, 3].map((n) => n + prefetch));
       await batches.return(undefined);
     }
   });
@@ -105,13 +108,11 @@ describe('prefetch', () => {
       }
     }
     for await (const [x] of new data.DataLoader(samples(), { batchSize: 2, prefetch: 2 })) {
-      await settled();
       expect([...(await x.data())]).toEqual([0, 1]);
-      expect(given).toBe(6);
+      await reaches(() => given, 6);
       break;
     }
-    await settled();
-    expect(closed).toBe(true);
+    await reaches(() => Number(closed), 1);
   });
 
   test('tells an error of an async iterable after the batches before it', async () => {
