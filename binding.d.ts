@@ -745,4 +745,59 @@ export interface Binding {
   dot(a: Handle, b: Handle): Handle;
   /** From how gradients have changed with the moves of the parameters, the oldest first. */
   lbfgsDirection(gradient: Handle, differences: readonly Handle[], moves: readonly Handle[]): Handle;
+
+  // image.cc; fill, mean and std are [C], boxes i32 [N, 4] of top, left, bottom, right
+  /**
+   * Images are f32, or u8 for x/255. `windows` i32 [N, 4]: top, left, whether mirrored left to right, whether upside
+   * down; of images by number where there are indices [N].
+   */
+  cropFlip(
+    images: Handle,
+    indices: Handle | null,
+    windows: Handle,
+    size: readonly number[],
+    paddingMode: string,
+    fill: Handle,
+    mean: Handle | null,
+    std: Handle | null,
+  ): Handle;
+  /** `matrices` [N, 2, 3] map places (x, y) of the result to those of the image; without fill its border goes on. */
+  affine(
+    input: Handle,
+    matrices: Handle,
+    size: readonly number[],
+    bilinear: boolean,
+    fill: Handle | null,
+  ): Handle;
+  /** Of whole images where there are no boxes. */
+  resizedCrop(input: Handle, boxes: Handle | null, size: readonly number[], interpolation: string): Handle;
+  /** By a filter of rows and one of columns for each image, [N, U] and [N, V]. */
+  blur(input: Handle, vertical: Handle, horizontal: Handle): Handle;
+  eraseBoxes(input: Handle, boxes: Handle, fill: Handle): Handle;
+  pasteBoxes(input: Handle, other: Handle, boxes: Handle, partners: Handle): Handle;
+  rgbToHsv(input: Handle): Handle;
+  hsvToRgb(input: Handle): Handle;
+  /** Brightness 0, contrast 1, saturation 2, hue 3: [N, 4] of how much, i32 [N, 4] of which comes when (4: none). */
+  adjustColors(input: Handle, factors: Handle, order: Handle): Handle;
+
+  // sample.cc
+  mix(input: Handle, partners: Handle, share: Handle): Handle;
+  sameClassPartners(labels: Handle, uniform: Handle): Handle;
+  /** What is added to a sample depends on its index, of `indices` i32 [N], and the last three alone. */
+  sampleNoise(
+    input: Handle,
+    indices: Handle,
+    mean: number,
+    std: number,
+    clip: boolean,
+    seed: number,
+    epoch: number,
+    place: number,
+  ): Handle;
+  /** A copy, which fails where a value is not finite. */
+  checkFinite(input: Handle, indices: Handle): Handle;
+
+  // eigen.cc
+  /** Of a symmetric matrix, in ascending order; vectors are columns. */
+  eigh(input: Handle): [values: Handle, vectors: Handle];
 }

@@ -387,6 +387,15 @@ const withChannels = (m) => ({ ...window(m), channels: m.int(0, 20) });
 
 const interpolations = ['nearest', 'bilinear', 'bilinear, corners aligned'];
 
+/** Images, and how many numbers each kind of list has for one of them. */
+function imageBatch(m, channels = m.int(1, 5)) {
+  const [samples, height, width] = [m.int(0, 4), m.int(1, 9), m.int(1, 9)];
+  const shape = [samples, height, width, channels];
+  const perSample = (dtype, ...rest) => m.tensor(dtype, [samples, ...rest]);
+  const perChannel = () => m.tensor('f32', [channels]);
+  return { samples, height, width, channels, shape, perSample, perChannel, size: [m.int(1, 9), m.int(1, 9)] };
+}
+
 /** Functions of single elements, and how many numbers they are given; each has one that goes backward. */
 const activations = {
   ...Object.fromEntries(
@@ -688,6 +697,63 @@ const recipes = {
     return [m.tensor('f32', out), places, [w.images, w.height, w.width, w.channels]];
   },
   upsample2d: (m) => [pooled(m, withChannels(m)), [m.int(1, 20), m.int(1, 20)], m.pick(interpolations)],
+  cropFlip(m) {
+    const { shape, channels, samples, size, perChannel } = imageBatch(m);
+    const indices = m.flag() ? m.tensor('i32', [m.int(0, 5)], 2) : null;
+    const windows = m.tensor('i32', [indices ? native.shape(indices)[0] : samples, 4], m.pick([2, 9, 2 ** 31]));
+    const scale = m.flag() ? [perChannel(), perChannel()] : [null, null];
+    const mode = m.pick(['constant', 'edge', 'reflect', 'symmetric']);
+    return [m.tensor(m.pick(['u8', 'f32']), [...shape.slice(0, 3), channels]), indices, windows, size, mode, perChannel(), ...scale];
+  },
+  affine(m) {
+    const { shape, size, perSample, perChannel } = imageBatch(m);
+    return [m.tensor('f32', shape), perSample('f32', 2, 3), size, m.flag(), m.flag() ? perChannel() : null];
+  },
+  resizedCrop(m) {
+    const { shape, size, perSample } = imageBatch(m);
+    const how = m.pick(['nearest', 'bilinear', 'bilinear, antialiased']);
+    return [m.tensor('f32', shape), m.flag() ? perSample('i32', 4) : null, size, how];
+  },
+  blur(m) {
+    const { shape, perSample } = imageBatch(m);
+    return [m.tensor('f32', shape), perSample('f32', m.pick([1, 1, 3, 5])), perSample('f32', m.pick([1, 1, 3]))];
+  },
+  eraseBoxes(m) {
+    const { shape, perSample, perChannel } = imageBatch(m);
+    return [m.tensor('f32', shape), perSample('i32', 4), perChannel()];
+  },
+  pasteBoxes(m) {
+    const { shape, perSample } = imageBatch(m);
+    const other = m.tensor('f32', [m.int(1, 4), ...shape.slice(1)]);
+    return [m.tensor('f32', shape), other, perSample('i32', 4), perSample('i32')];
+  },
+  rgbToHsv: (m) => [m.tensor('f32', [...m.shape(m.int(0, 3)), 3])],
+  hsvToRgb: (m) => [m.tensor('f32', [...m.shape(m.int(0, 3)), 3])],
+  adjustColors(m) {
+    const { shape, perSample } = imageBatch(m, m.pick([1, 3]));
+    return [m.tensor('f32', shape), perSample('f32', 4), m.tensor('i32', [shape[0], 4], m.pick([5, 6]))];
+  },
+  mix(m) {
+    const shape = m.shape(m.int(1, 4));
+    return [m.tensor('f32', shape), m.tensor('i32', shape.slice(0, 1)), m.tensor('f32', shape.slice(0, 1))];
+  },
+  sameClassPartners(m) {
+    const n = m.int(0, 20);
+    return [m.tensor('i32', [n]), m.tensor('f32', [n])];
+  },
+  sampleNoise(m) {
+    const shape = m.shape(m.int(1, 4));
+    const numbers = m.tensor('i32', shape.slice(0, 1), 2 ** 31);
+    return [m.tensor('f32', shape), numbers, m.int(-1, 1), m.int(0, 2), m.flag(), ...seeds(m).with(1, 7), m.int(0, 9)];
+  },
+  checkFinite(m) {
+    const shape = m.shape(m.int(1, 4));
+    return [m.tensor('f32', shape), m.tensor('i32', shape.slice(0, 1))];
+  },
+  eigh(m) {
+    const n = m.int(0, 20);
+    return [m.tensor('f32', [n, n])];
+  },
   upsample2dBackward(m) {
     const w = withChannels(m);
     const gradient = m.tensor('f32', [w.images, m.int(1, 20), m.int(1, 20), w.channels]);
