@@ -40,3 +40,5 @@ export {
 } from './split.js';
 export { scaleOf, standardize, StandardizedDataset, type Scale } from './standardize.js';
 export { Subset } from './subset.js';
+export { TransformedDataset } from './transformedDataset.js';
+export * as transforms from './transforms/index.js';
