@@ -40,5 +40,6 @@ export {
 } from './split.js';
 export { scaleOf, standardize, StandardizedDataset, type Scale } from './standardize.js';
 export { Subset } from './subset.js';
+export * as preprocessing from './preprocessing/index.js';
 export { TransformedDataset } from './transformedDataset.js';
 export * as transforms from './transforms/index.js';
