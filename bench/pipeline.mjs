@@ -64,6 +64,18 @@ console.log(`crop, mirror, standardize in one pass from bytes ${rate(one).padSta
 console.log(
   `the same in three passes                         ${rate(await pipeline(apart)).padStart(12)} images/s`,
 );
+for (const [name, step] of Object.entries({
+  'affine, nearest': new transforms.RandomAffine(15, { translate: [0.1, 0.1], scale: [0.9, 1.1] }),
+  'affine, bilinear': new transforms.RandomAffine(15, { interpolation: 'bilinear' }),
+  'resized crop': new transforms.RandomResizedCrop(side),
+  blur: new transforms.GaussianBlur(3),
+  noise: new transforms.GaussianNoise(),
+  'colour jitter': new transforms.ColorJitter({ brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 }),
+  erasing: new transforms.RandomErasing(),
+  mixup: new transforms.MixUp({ numClasses: 10 }),
+})) {
+  console.log(`${name.padEnd(48)} ${rate(await pipeline([step])).padStart(12)} images/s`);
+}
 for (const [name, model] of [
   ['LeNet-5', models.lenet5({ channels: 3, side: 32 })],
   ['ResNet-18', models.resnet18({ classes: 10, smallImages: true })],

@@ -64,8 +64,7 @@ export class TransformedDataset implements Dataset {
 
   async batch(indices: Int32Array, randomness?: Randomness): Promise<Batch> {
     checkedIndices('batch', indices, this.length);
-    const drawn = randomness ?? { seed: seedOrDrawn('TransformedDataset', undefined), epoch: 1 };
-    const draws = { indices, randomness: drawn, place: 0 };
+    const draws = { indices, randomness: checkedRandomness(randomness), place: 0 };
     const { dataset, transforms } = this;
     if (
       dataset instanceof TensorDataset &&
@@ -86,4 +85,14 @@ export class TransformedDataset implements Dataset {
     }
     return applySteps(transforms, batch, draws);
   }
+}
+
+/** What was given, or another seed each time. */
+function checkedRandomness(randomness: Randomness | undefined): Randomness {
+  const seed = seedOrDrawn('TransformedDataset', randomness?.seed);
+  const { epoch } = randomness ?? { epoch: 1 };
+  if (Number.isInteger(epoch) && epoch >= 0 && epoch < 2 ** 32) return { seed, epoch };
+  throw new RangeError(
+    `TransformedDataset: epoch is ${describe(epoch)}, wants a whole number from 0 to ${2 ** 32 - 1}`,
+  );
 }

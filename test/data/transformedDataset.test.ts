@@ -229,6 +229,12 @@ describe('TransformedDataset', () => {
     await expect(cropped.batch(Int32Array.of(2))).rejects.toThrow(
       /batch: there is no sample 2, the dataset has 2/,
     );
+    const take = (randomness: object) => cropped.batch(Int32Array.of(0), randomness as data.Randomness);
+    await expect(take({ seed: -1, epoch: 1 })).rejects.toThrow(/TransformedDataset: seed is -1/);
+    await expect(take({ seed: 1, epoch: 0.5 })).rejects.toThrow(
+      /TransformedDataset: epoch is 0.5, wants a whole/,
+    );
+    await expect(take({ seed: 1 })).rejects.toThrow(/TransformedDataset: epoch is undefined/);
     const small = new data.TransformedDataset(set, [new transforms.RandomCrop(5)]);
     await expect(small.batch(Int32Array.of(1))).rejects.toThrow(/RandomCrop: size is \[5, 5\]/);
   });
