@@ -68,7 +68,20 @@ void Affine::run() const {
       const int64_t u = static_cast<int64_t>(top), v = static_cast<int64_t>(left);
       // What has no share is not read: it may be infinite.
       const int64_t below = down == 0.0f ? u : u + 1, after = right == 0.0f ? v : v + 1;
-      const float *a = pixel(u, v), *b = pixel(u, after), *c = pixel(below, v), *d = pixel(below, after);
+      const bool whole = u >= 0 && v >= 0 && below < height && after < width;
+      const float* a = whole ? image + (u * width + v) * channels : pixel(u, v);
+      const float* b = whole ? a + (after - v) * channels : pixel(u, after);
+      const float* c = whole ? a + (below - u) * width * channels : pixel(below, v);
+      const float* d = whole ? c + (after - v) * channels : pixel(below, after);
+      // Parts of vectors take longer than so few numbers.
+      if (channels <= 4) {
+        for (int64_t k = 0; k < channels; ++k) {
+          const float high = right == 0.0f ? a[k] : right * b[k] + (1.0f - right) * a[k];
+          const float low = right == 0.0f ? c[k] : right * d[k] + (1.0f - right) * c[k];
+          to[k] = down == 0.0f ? high : down * low + (1.0f - down) * high;
+        }
+        continue;
+      }
       const Vec forth = Vec::broadcast(right), back = Vec::broadcast(1.0f - right);
       const Vec lower = Vec::broadcast(down), upper = Vec::broadcast(1.0f - down);
       forVectors<Vec>(channels, [&](int64_t k, auto load, auto store) {
