@@ -131,7 +131,9 @@ class Refusal extends Error {}
 /** One request, from the byte `from` on. */
 async function attempt(url: string, part: string, from: number, options: Checked): Promise<void> {
   const silence = new Silence(options.timeout, options.signal);
-  let file: FileHandle | null = null;
+  // Open before an answer comes: what is not read at once is lost where the connection breaks off.
+  const file = await openedOrMade(part);
+  let at = from;
   try {
     const response = await fetch(url, {
       // Of a compressed answer the sum would be another.
@@ -155,8 +157,7 @@ async function attempt(url: string, part: string, from: number, options: Checked
     const start = rest ? from : 0;
     const length = Number(response.headers.get('content-length') ?? NaN);
     const total = Number.isNaN(length) ? undefined : start + length;
-    file = await open(part, rest ? 'r+' : 'w');
-    let at = start;
+    at = start;
     for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
       silence.broken();
       await file.write(chunk, 0, chunk.length, at);
@@ -164,13 +165,21 @@ async function attempt(url: string, part: string, from: number, options: Checked
       options.progress?.({ url, bytes: at, total });
     }
     if (total !== undefined && at < total) throw new Error(`broke off after ${at} of ${total} bytes`);
+    await file.truncate(at);
     await file.sync();
   } catch (error) {
     throw silence.over ? new Error(`no byte came for ${options.timeout} ms`, { cause: error }) : error;
   } finally {
     silence.end();
-    await file?.close();
+    // Of a server that begins anew, nothing stays of what was there before.
+    if (at < from) await file.truncate(at);
+    await file.close();
   }
+}
+
+async function openedOrMade(file: string): Promise<FileHandle> {
+  await (await open(file, 'a')).close();
+  return open(file, 'r+');
 }
 
 /** Aborts where nothing is heard for too long, or when the caller does. */

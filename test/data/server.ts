@@ -51,7 +51,8 @@ export function sends(bytes: Uint8Array, { ranges = true, most = Infinity } = {}
       ...(from > 0 ? { 'content-range': range } : {}),
     });
     if (rest.length <= most) response.end(rest);
-    else response.write(rest.subarray(0, most), () => setTimeout(() => response.destroy(), 5));
+    // The end of the connection, not a reset, which would take back what is on its way.
+    else response.write(rest.subarray(0, most), () => response.socket?.end());
   };
 }
 
