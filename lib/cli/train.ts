@@ -59,7 +59,7 @@ async function train(options: TrainOptions): Promise<void> {
     batchSize,
     validation: test,
     progress: !json,
-    callbacks: json ? [{ onEpochEnd: printJson }] : [],
+    callbacks: json ? [{ onEpochEnd: ({ record }) => printJson(record) }] : [],
   });
   const { loss, accuracy } = await trainer.evaluate(test);
   if (options.save !== undefined) await save(model, recipe, options.save);

@@ -1,12 +1,9 @@
 import { describe } from '../describe.js';
 import type { Module } from '../nn/module.js';
 import { zerosLike } from '../ops/creation.js';
-import { StriateError, type DType, type Tensor } from '../tensor.js';
-import type { EpochRecord } from './history.js';
-import type { Callback, Trainer } from './trainer.js';
-
-/** What of an epoch's record can be watched. */
-export type Monitored = 'loss' | 'accuracy' | 'validationLoss' | 'validationAccuracy';
+import type { DType, Tensor } from '../tensor.js';
+import type { Callback, EpochEnd, TrainEnd } from './callback.js';
+import { modeOf, monitoredValue, type Monitored } from './monitor.js';
 
 export interface EarlyStoppingOptions {
   /** Default: 'validationLoss'. */
@@ -15,13 +12,11 @@ export interface EarlyStoppingOptions {
   readonly patience?: number | undefined;
   /** What is better than the best by this or less is no improvement. Default: 0. */
   readonly minDelta?: number | undefined;
-  /** Whether small values are good, or large ones; 'auto': large accuracies and small losses. Default: 'auto'. */
+  /** Whether small values are good, or large ones; 'auto': small losses and errors, large metrics else. Default: 'auto'. */
   readonly mode?: 'auto' | 'min' | 'max' | undefined;
   /** Whether the model has the weights of the best epoch when training ends, early or not. Default: false. */
   readonly restoreBestWeights?: boolean | undefined;
 }
-
-const monitored: readonly string[] = ['loss', 'accuracy', 'validationLoss', 'validationAccuracy'];
 
 /**
  * Ends fit() when what it watches has not improved for `patience` epochs (Prechelt, "Early stopping – but when?",
@@ -46,7 +41,6 @@ export class EarlyStopping implements Callback {
   /** The epoch after which training was ended; null where it was not. */
   stoppedEpoch: number | null = null;
   #waited = 0;
-  #trainer: Trainer | null = null;
   #weights: Map<string, Tensor<DType>> | null = null;
 
   constructor({
@@ -58,7 +52,9 @@ export class EarlyStopping implements Callback {
   }: EarlyStoppingOptions = {}) {
     const wrong = (name: string, value: unknown, wanted: string): RangeError =>
       new RangeError(`EarlyStopping: ${name} is ${describe(value)}, wants ${wanted}`);
-    if (!monitored.includes(monitor)) throw wrong('monitor', monitor, `one of ${monitored.join(', ')}`);
+    if (typeof monitor !== 'string' || monitor === '') {
+      throw wrong('monitor', monitor, "the name of what is measured, as 'validationLoss'");
+    }
     if (!Number.isInteger(patience) || patience < 0) {
       throw wrong('patience', patience, 'a whole number from 0 on');
     }
@@ -72,28 +68,18 @@ export class EarlyStopping implements Callback {
     this.monitor = monitor;
     this.patience = patience;
     this.minDelta = minDelta;
-    this.mode = mode === 'auto' ? (monitor.toLowerCase().endsWith('accuracy') ? 'max' : 'min') : mode;
+    this.mode = mode === 'auto' ? modeOf(monitor) : mode;
     this.restoreBestWeights = restoreBestWeights;
   }
 
-  onFitBegin(trainer: Trainer): void {
-    this.#trainer = trainer;
+  onTrainBegin(): void {
     this.best = this.bestEpoch = this.stoppedEpoch = null;
     this.#waited = 0;
     this.#forget();
   }
 
-  onEpochEnd(record: EpochRecord): void {
-    const trainer = this.#trainer;
-    if (!trainer) throw new StriateError('EarlyStopping: onEpochEnd without onFitBegin; give it to fit()');
-    const value = record[this.monitor];
-    if (value === undefined) {
-      const missing = [
-        ...(this.monitor.startsWith('validation') ? ['fit() validation data'] : []),
-        ...(this.monitor.toLowerCase().endsWith('accuracy') ? ["the trainer the metric 'accuracy'"] : []),
-      ];
-      throw new StriateError(`EarlyStopping: epochs have no ${this.monitor}; give ${missing.join(' and ')}`);
-    }
+  onEpochEnd({ trainer, record }: EpochEnd): void {
+    const value = monitoredValue('EarlyStopping', record, this.monitor);
     if (this.#improves(value)) {
       this.best = value;
       this.bestEpoch = record.epoch;
@@ -105,10 +91,11 @@ export class EarlyStopping implements Callback {
     }
   }
 
-  onFitEnd({ model }: Trainer): void {
-    if (this.#weights) model.loadStateDict(this.#weights);
+  onTrainEnd({ trainer, reason }: TrainEnd): void {
+    if (this.#weights && (reason === 'finished' || reason === 'stopped')) {
+      trainer.model.loadStateDict(this.#weights);
+    }
     this.#forget();
-    this.#trainer = null;
   }
 
   /** What is not a number never does. */

@@ -1,12 +1,17 @@
-export { EarlyStopping, type EarlyStoppingOptions, type Monitored } from './earlyStopping.js';
-export type { EpochRecord, Evaluation, History } from './history.js';
+export type {
+  BatchBegin,
+  BatchEnd,
+  Callback,
+  EndReason,
+  EpochBegin,
+  EpochEnd,
+  TrainBegin,
+  TrainEnd,
+} from './callback.js';
+export { EarlyStopping, type EarlyStoppingOptions } from './earlyStopping.js';
+export { valuesOf, type EpochRecord, type Evaluation, type History, type Measured } from './history.js';
 export { lrRangeTest, type LrRangeTestOptions, type LrRangeTestResult, type Trained } from './lrRangeTest.js';
+export type { Metric } from './metrics/metric.js';
+export type { Monitored } from './monitor.js';
 export { progressOn, type Progress } from './progress.js';
-export {
-  Trainer,
-  type Callback,
-  type FitOptions,
-  type Loss,
-  type Metric,
-  type TrainerOptions,
-} from './trainer.js';
+export { Trainer, type FitOptions, type Loss, type MetricName, type TrainerOptions } from './trainer.js';

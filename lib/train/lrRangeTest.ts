@@ -1,5 +1,5 @@
 import { backward } from '../autograd.js';
-import type { Batch, Dataset } from '../data/dataset.js';
+import type { Batch, Dataset, Target } from '../data/dataset.js';
 import { DataLoader } from '../data/loader.js';
 import { zeros } from '../ops/creation.js';
 import type { Module } from '../nn/module.js';
@@ -105,12 +105,12 @@ async function run(
   let best = Infinity;
   while (lrs.length < steps && !result.diverged) {
     const begun = lrs.length;
-    for await (const [x, labels] of batches) {
+    for await (const [x, y] of batches) {
       signal?.throwIfAborted();
       const share = lrs.length / (steps - 1);
       const lr = growth === 'linear' ? lrMin + (lrMax - lrMin) * share : lrMin * (lrMax / lrMin) ** share;
       trained.optimizer.lr = lr;
-      const loss = await stepOf(trained, x, labels as Tensor<'i32'>);
+      const loss = await stepOf(trained, x, y);
       lrs.push(lr);
       losses.push(loss);
       mean = smoothing * mean + (1 - smoothing) * loss;
@@ -129,10 +129,10 @@ async function run(
 }
 
 /** A step of training; gives the loss before. */
-function stepOf({ model, optimizer, loss }: Trained, x: Tensor, labels: Tensor<'i32'>): Promise<number> {
+function stepOf({ model, optimizer, loss }: Trained, x: Tensor, y: Target): Promise<number> {
   const { value } = scope(() => {
     optimizer.zeroGrad();
-    const l = loss(model.forward(x), labels);
+    const l = loss(model.forward(x), y);
     backward(l);
     optimizer.step();
     return { value: l.item() };

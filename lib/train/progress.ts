@@ -1,85 +1,88 @@
 import { SingleBar } from 'cli-progress';
-import type { EpochRecord } from './history.js';
+import type { BatchEnd, Callback, EpochBegin, EpochEnd, TrainBegin } from './callback.js';
+import type { EpochRecord, Measured } from './history.js';
 
-/** Shows how training comes along. */
-export interface Progress {
-  epochBegin(epoch: number, epochs: number, batches: number): void;
-  batchEnd(batch: number, loss: number, accuracy: number | undefined): void;
-  epochEnd(record: EpochRecord, epochs: number): void;
-  /** Called whether training ended well or not. */
-  end(): void;
+/** Shows how training comes along: a callback that is called before others. */
+export interface Progress extends Callback {
+  /** What has gone wrong without ending training. */
+  onWarning?(text: string): void;
 }
 
-function percent(share: number | undefined): string {
-  return share === undefined ? '' : ` accuracy ${(100 * share).toFixed(1)}%`;
+/** Shares that are read as percent. */
+const percents = /^accuracy$|^top\d+$/;
+
+function shown({ loss, metrics }: Measured): string {
+  const rest = Object.entries(metrics).map(([name, value]) =>
+    percents.test(name) ? ` ${name} ${(100 * value).toFixed(1)}%` : ` ${name} ${value.toPrecision(4)}`,
+  );
+  return `loss ${loss.toFixed(4)}${rest.join('')}`;
 }
 
 function summary(record: EpochRecord, epochs: number): string {
-  const validation =
-    record.validationLoss === undefined
-      ? ''
-      : ` · validation loss ${record.validationLoss.toFixed(4)}${percent(record.validationAccuracy)}`;
+  const validation = record.validation ? ` · validation ${shown(record.validation)}` : '';
   const speed = `${record.seconds.toFixed(1)} s, ${Math.round(record.samplesPerSecond)} samples/s`;
-  return `epoch ${record.epoch}/${epochs} · loss ${record.loss.toFixed(4)}${percent(record.accuracy)}${validation} · ${speed}`;
+  return `epoch ${record.epoch}/${epochs} · ${shown(record)}${validation} · ${speed}`;
+}
+
+/** A line for each epoch: for files and pipes. */
+class LineProgress<Stream extends NodeJS.WritableStream> implements Progress {
+  protected readonly stream: Stream;
+  protected epochs = 0;
+  protected batches = 0;
+
+  constructor(stream: Stream) {
+    this.stream = stream;
+  }
+
+  onTrainBegin({ epochs, batches }: TrainBegin): void {
+    this.epochs = epochs;
+    this.batches = batches ?? 0;
+  }
+
+  onEpochEnd({ record }: EpochEnd): void {
+    this.stream.write(`${summary(record, this.epochs)}\n`);
+  }
+
+  onWarning(text: string): void {
+    this.stream.write(`${text}\n`);
+  }
 }
 
 /** A bar for the epoch that runs, and a line for each that has ended. */
-class BarProgress implements Progress {
-  readonly #stream: NodeJS.WriteStream;
+class BarProgress extends LineProgress<NodeJS.WriteStream> {
   #bar: SingleBar | null = null;
 
-  constructor(stream: NodeJS.WriteStream) {
-    this.#stream = stream;
-  }
-
-  epochBegin(epoch: number, epochs: number, batches: number): void {
+  onEpochBegin({ epoch }: EpochBegin): void {
+    const count = this.batches > 0 ? '{bar} {value}/{total}' : '{value}';
+    const left = this.batches > 0 ? ' · {eta_formatted} left' : '';
     this.#bar = new SingleBar({
-      format: `epoch ${epoch}/${epochs} {bar} {value}/{total} · loss {loss}{accuracy} · {eta_formatted} left`,
-      stream: this.#stream,
+      format: `epoch ${epoch}/${this.epochs} ${count} · {measured}${left}`,
+      stream: this.stream,
       barCompleteChar: '█',
       barIncompleteChar: '░',
       hideCursor: true,
       clearOnComplete: true,
       gracefulExit: false,
     });
-    this.#bar.start(batches, 0, { loss: '–', accuracy: '' });
+    this.#bar.start(this.batches, 0, { measured: 'loss –' });
   }
 
-  batchEnd(batch: number, loss: number, accuracy: number | undefined): void {
-    this.#bar?.update(batch, { loss: loss.toFixed(4), accuracy: percent(accuracy) });
+  onBatchEnd({ batch, running }: BatchEnd): void {
+    this.#bar?.update(batch, { measured: shown(running) });
   }
 
-  epochEnd(record: EpochRecord, epochs: number): void {
-    this.end();
-    this.#stream.write(`${summary(record, epochs)}\n`);
+  override onEpochEnd(event: EpochEnd): void {
+    this.onTrainEnd();
+    super.onEpochEnd(event);
   }
 
-  end(): void {
+  onTrainEnd(): void {
     this.#bar?.stop();
     this.#bar = null;
   }
-}
-
-/** A line for each epoch: for files and pipes. */
-class LineProgress implements Progress {
-  readonly #stream: NodeJS.WritableStream;
-
-  constructor(stream: NodeJS.WritableStream) {
-    this.#stream = stream;
-  }
-
-  epochBegin(): void {}
-  batchEnd(): void {}
-  epochEnd(record: EpochRecord, epochs: number): void {
-    this.#stream.write(`${summary(record, epochs)}\n`);
-  }
-  end(): void {}
 }
 
 /** A bar on a terminal, plain lines elsewhere. Default stream: standard error. */
 export function progressOn(stream: NodeJS.WriteStream = process.stderr): Progress {
   return stream.isTTY ? new BarProgress(stream) : new LineProgress(stream);
 }
-
-/** Shows nothing. */
-export const silent: Progress = { epochBegin() {}, batchEnd() {}, epochEnd() {}, end() {} };

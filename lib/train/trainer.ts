@@ -1,39 +1,33 @@
-import { backward, noGrad } from '../autograd.js';
+import { noGrad } from '../autograd.js';
 import { DataLoader } from '../data/loader.js';
-import type { Dataset } from '../data/dataset.js';
+import type { Dataset, Target } from '../data/dataset.js';
 import { describe } from '../describe.js';
 import { inEval } from '../nn/inEval.js';
 import type { Module } from '../nn/module.js';
 import { Optimizer } from '../optim/optimizer.js';
-import { cast } from '../ops/creation.js';
-import { equal } from '../ops/elementwise.js';
 import { concat, slice } from '../ops/movement.js';
-import { argMax, sum } from '../ops/reduce.js';
 import { scope, StriateError, synchronize, type Tensor } from '../tensor.js';
-import type { EpochRecord, Evaluation, History } from './history.js';
-import { progressOn, silent, type Progress } from './progress.js';
-import { RunningTotals, type BatchResult } from './running.js';
+import type { Callback } from './callback.js';
+import { batchesInFlight, Fitting } from './fitting.js';
+import type { Evaluation, History } from './history.js';
+import { InFlight } from './inFlight.js';
+import { accuracy } from './metrics/accuracy.js';
+import type { Metric } from './metrics/metric.js';
+import type { Progress } from './progress.js';
+import { readOf, Totals, type BatchRead } from './totals.js';
 
-/** From the model's output and the labels to a scalar: the mean over the batch. */
-export type Loss = (output: Tensor, labels: Tensor<'i32'>) => Tensor;
+/** From the model's output and the targets to a scalar: the mean over the batch. */
+export type Loss = { call(output: Tensor, target: Target): Tensor }['call'];
 
-export type Metric = 'accuracy';
+/** Metrics that go by a name. */
+const namedMetrics = { accuracy } as const;
+export type MetricName = keyof typeof namedMetrics;
 
 export interface TrainerOptions {
   optimizer: Optimizer;
   loss: Loss;
   /** What is measured beside the loss. Default: nothing. */
-  metrics?: readonly Metric[];
-}
-
-/** Called by fit(); all may be asynchronous. */
-export interface Callback {
-  /** Before the first epoch. */
-  onFitBegin?(trainer: Trainer): void | Promise<void>;
-  onBatchEnd?(batch: { epoch: number; batch: number; loss: number; accuracy?: number }): void | Promise<void>;
-  onEpochEnd?(record: EpochRecord): void | Promise<void>;
-  /** After the last epoch, also one after which stop() was asked for; not where fit() failed or was aborted. */
-  onFitEnd?(trainer: Trainer): void | Promise<void>;
+  metrics?: readonly (MetricName | Metric)[];
 }
 
 export interface FitOptions {
@@ -47,6 +41,7 @@ export interface FitOptions {
   seed?: number;
   /** Evaluated after each epoch. */
   validation?: Dataset;
+  /** Called as training goes, in this order. */
   callbacks?: readonly Callback[];
   /** Ends training after the batch that runs: fit rejects with the signal's reason, the model stays as it is then. */
   signal?: AbortSignal;
@@ -54,8 +49,14 @@ export interface FitOptions {
   progress?: boolean | Progress;
 }
 
-/** Batches on their way at once: one runs while the next is prepared. */
-const inFlight = 2;
+function metricOf(metric: MetricName | Metric): Metric {
+  if (typeof metric === 'object' && typeof metric.measure === 'function') return metric;
+  if (Object.hasOwn(namedMetrics, metric as string)) return namedMetrics[metric as MetricName];
+  const known = Object.keys(namedMetrics)
+    .map((name) => `'${name}'`)
+    .join(', ');
+  throw new RangeError(`Trainer: metric ${describe(metric)} is none, wants ${known}, or a Metric`);
+}
 
 /**
  * Trains a model, measures it, and predicts with it. All three leave the event loop free: they await the compute thread.
@@ -66,15 +67,10 @@ export class Trainer {
   readonly loss: Loss;
   /** The epochs of the last fit() so far, also of one that was aborted. */
   history: History = { epochs: [] };
-  readonly #metrics: readonly Metric[];
-  #fitting = false;
-  #stopping = false;
+  readonly metrics: readonly Metric[];
+  #fitting: Fitting | null = null;
 
   constructor(model: Module, { optimizer, loss, metrics = [] }: TrainerOptions) {
-    for (const metric of metrics) {
-      if (metric !== 'accuracy')
-        throw new RangeError(`Trainer: metric '${String(metric)}' is none, wants 'accuracy'`);
-    }
     if (!(optimizer instanceof Optimizer)) {
       throw new TypeError(
         `Trainer: optimizer is ${describe(optimizer)}, wants one that makes a step of one batch, as SGD or Adam`,
@@ -83,12 +79,12 @@ export class Trainer {
     this.model = model;
     this.optimizer = optimizer;
     this.loss = loss;
-    this.#metrics = metrics;
+    this.metrics = metrics.map(metricOf);
   }
 
   /** Ends fit() after the epoch that runs: it resolves with the history so far. Nothing where none runs. */
   stop(): void {
-    this.#stopping = true;
+    this.#fitting?.stop();
   }
 
   /**
@@ -99,101 +95,31 @@ export class Trainer {
   async fit(train: Dataset, options: FitOptions = {}): Promise<History> {
     if (this.#fitting)
       throw new StriateError('fit: this trainer is at another fit(); wait for it, or abort it');
-    const { epochs = 1, callbacks = [], signal } = options;
-    if (!Number.isInteger(epochs) || epochs < 0) {
-      throw new RangeError(`fit: epochs is ${epochs}, wants a whole number from 0 on`);
-    }
-    if (train.length === 0) throw new RangeError('fit: the dataset is empty');
-    const { progress = true } = options;
-    const display = typeof progress === 'object' ? progress : progress ? progressOn() : silent;
-    const { batchSize = 32, shuffle = true, seed } = options;
-    const loader = new DataLoader(train, { batchSize, shuffle, ...(seed === undefined ? {} : { seed }) });
-    this.#fitting = true;
-    this.#stopping = false;
+    const fitting = new Fitting(this, train, options);
+    this.#fitting = fitting;
     this.history = { epochs: [] };
     try {
-      for (const callback of callbacks) await callback.onFitBegin?.(this);
-      for (let epoch = 1; epoch <= epochs && !this.#stopping; epoch++) {
-        signal?.throwIfAborted();
-        display.epochBegin(epoch, epochs, loader.batches ?? 0);
-        const record = await this.#epoch(epoch, loader, display, options);
-        if (options.validation) {
-          const measured = await this.evaluate(options.validation, { batchSize });
-          record.validationLoss = measured.loss;
-          if (this.#metrics.includes('accuracy')) record.validationAccuracy = measured.accuracy;
-        }
-        this.history.epochs.push(record);
-        display.epochEnd(record, epochs);
-        for (const callback of callbacks) await callback.onEpochEnd?.(record);
-      }
-      for (const callback of callbacks) await callback.onFitEnd?.(this);
-      return this.history;
+      return await fitting.run();
     } finally {
-      this.#fitting = false;
-      display.end();
+      this.#fitting = null;
     }
-  }
-  /** Trains over the dataset once. */
-  async #epoch(
-    epoch: number,
-    loader: DataLoader,
-    display: Progress,
-    { callbacks = [], signal }: FitOptions,
-  ): Promise<EpochRecord> {
-    const totals = new RunningTotals(inFlight);
-    const start = performance.now();
-    let batch = 0;
-    this.model.train();
-    for await (const [x, labels] of loader) {
-      signal?.throwIfAborted();
-      await totals.add(this.#step(x, labels as Tensor<'i32'>));
-      batch++;
-      const { loss, accuracy } = totals;
-      display.batchEnd(batch, loss, accuracy);
-      const measured = accuracy === undefined ? { loss } : { loss, accuracy };
-      for (const callback of callbacks) await callback.onBatchEnd?.({ epoch, batch, ...measured });
-    }
-    await totals.finish();
-    const seconds = (performance.now() - start) / 1000;
-    const { loss, accuracy, samples } = totals;
-    const measured = accuracy === undefined ? { loss } : { loss, accuracy };
-    return { epoch, ...measured, seconds, samplesPerSecond: samples / seconds };
-  }
-
-  /** One step of training; nothing is left of it but what the optimizer changed. */
-  #step(x: Tensor, labels: Tensor<'i32'>): BatchResult {
-    return scope(() => {
-      this.optimizer.zeroGrad();
-      const output = this.model.forward(x);
-      const loss = this.loss(output, labels);
-      backward(loss);
-      this.optimizer.step();
-      return this.#result(output, loss, labels);
-    });
-  }
-
-  #result(output: Tensor, loss: Tensor, labels: Tensor<'i32'>): BatchResult {
-    const correct = this.#metrics.includes('accuracy')
-      ? noGrad(() => sum(cast(equal(argMax(output), labels), 'i32')).item())
-      : null;
-    return { samples: labels.size, loss: loss.item(), correct };
   }
 
   /** The model's loss and metrics on a dataset, without training. */
   async evaluate(dataset: Dataset, { batchSize = 256 }: { batchSize?: number } = {}): Promise<Evaluation> {
     if (dataset.length === 0) throw new RangeError('evaluate: the dataset is empty');
-    const totals = new RunningTotals(inFlight);
-    for await (const [x, labels] of new DataLoader(dataset, { batchSize, seed: 0 })) {
-      const result = this.#inUse(() => {
+    const totals = new Totals(this.metrics);
+    const inFlight = new InFlight<BatchRead>(batchesInFlight, (read) => totals.add(read));
+    for await (const [x, y] of new DataLoader(dataset, { batchSize, seed: 0 })) {
+      const { read } = this.#inUse(() => {
         const output = this.model.forward(x);
-        const target = labels as Tensor<'i32'>;
-        return this.#result(output, this.loss(output, target), target);
+        return { read: readOf(this.metrics, output, this.loss(output, y), y) };
       });
-      await totals.add(result);
+      await inFlight.add(read);
     }
-    await totals.finish();
-    const { loss, accuracy = NaN, samples } = totals;
-    return { loss, accuracy, samples };
+    await inFlight.drain();
+    const { measured, samples } = totals;
+    return { ...measured, accuracy: measured.metrics.accuracy ?? NaN, samples };
   }
 
   /** The model's output for each of x [N, …], `batchSize` at a time. */

@@ -15,7 +15,6 @@ import {
   Trainer,
   cpuInfo,
   type Callback,
-  type EpochRecord,
 } from '../../lib/index.js';
 import type { Progress } from '../../lib/train/progress.js';
 import { noise } from '../check.js';
@@ -53,10 +52,11 @@ describe('fit', () => {
     expect(history.epochs.map((e) => e.epoch)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     const [first, last] = [history.epochs[0]!, history.epochs[7]!];
     expect(last.loss).toBeLessThan(first.loss / 2);
-    expect(last.validationAccuracy).toBeGreaterThan(0.95);
+    expect(last.validation!.metrics.accuracy).toBeGreaterThan(0.95);
     expect(last.samplesPerSecond).toBeGreaterThan(0);
     const measured = await trainer.evaluate(points(200, 2), { batchSize: 33 });
-    expect(measured).toEqual({ loss: last.validationLoss, accuracy: last.validationAccuracy, samples: 200 });
+    const { loss, metrics } = last.validation!;
+    expect(measured).toEqual({ loss, metrics, accuracy: metrics.accuracy, samples: 200 });
   });
 
   test('gives the mean loss and accuracy over samples, whatever the batches', async () => {
@@ -117,7 +117,7 @@ describe('fit', () => {
   test('ends when its signal is aborted, with the epochs so far', async () => {
     const trainer = classifier();
     const controller = new AbortController();
-    const onEpochEnd = ({ epoch }: EpochRecord) => {
+    const onEpochEnd: Callback['onEpochEnd'] = ({ epoch }) => {
       if (epoch === 2) controller.abort();
     };
     const fitting = trainer.fit(points(50, 1), {
@@ -132,29 +132,100 @@ describe('fit', () => {
     await trainer.fit(points(50, 1), quiet);
   });
 
-  test('calls callbacks for every batch and epoch, in order', async () => {
+  test('calls callbacks in order, with what happened', async () => {
     const calls: string[] = [];
+    const trainer = classifier();
+    const [train, validation] = [points(50, 1), points(20, 2)];
     const callback: Callback = {
-      onBatchEnd: ({ epoch, batch }) => void calls.push(`${epoch}.${batch}`),
-      onEpochEnd: async ({ epoch }) => {
+      onTrainBegin(event) {
+        expect(event).toEqual({ trainer, epochs: 2, batches: 3, train, validation });
+        calls.push('begin');
+      },
+      onEpochBegin: ({ epoch }) => void calls.push(`epoch ${epoch}`),
+      onBatchBegin: ({ epoch, batch, step }) => void calls.push(`to ${epoch}.${batch} ${step}`),
+      onBatchEnd({ epoch, batch, step, samples, loss, metrics, running, learningRate }) {
+        calls.push(`${epoch}.${batch} ${step} ${samples}`);
+        expect(learningRate).toBe(0.02);
+        expect(Object.keys(metrics)).toEqual(['accuracy']);
+        if (batch === 1) expect(running).toEqual({ loss, metrics });
+        else expect(running.loss).not.toBe(loss);
+      },
+      onEpochEnd: async ({ epoch, record }) => {
         await new Promise(setImmediate);
+        expect(record).toBe(trainer.history.epochs[epoch - 1]);
         calls.push(`${epoch}`);
       },
+      onTrainEnd: ({ history, reason }) => void calls.push(`${reason} ${history.epochs.length}`),
     };
-    await classifier().fit(points(50, 1), { epochs: 2, batchSize: 20, callbacks: [callback], ...quiet });
-    expect(calls).toEqual(['1.1', '1.2', '1.3', '1', '2.1', '2.2', '2.3', '2']);
+    await trainer.fit(train, { epochs: 2, batchSize: 20, validation, callbacks: [callback], ...quiet });
+    expect(calls.filter((call) => !call.startsWith('to'))).toEqual([
+      ...['begin', 'epoch 1', '1.1 1 20', '1.2 2 20', '1.3 3 10', '1'],
+      ...['epoch 2', '2.1 4 20', '2.2 5 20', '2.3 6 10', '2', 'finished 2'],
+    ]);
+    expect(calls.filter((call) => call.startsWith('to'))).toEqual(
+      ['1.1 1', '1.2 2', '1.3 3', '2.1 4', '2.2 5', '2.3 6'].map((call) => `to ${call}`),
+    );
+  });
+
+  test("a batch's loss and metrics, weighed by samples, make up the epoch's", async () => {
+    const seen: { samples: number; loss: number; accuracy: number }[] = [];
+    const { epochs } = await classifier().fit(points(50, 1), {
+      batchSize: 20,
+      callbacks: [
+        {
+          onBatchEnd: ({ samples, loss, metrics }) =>
+            void seen.push({ samples, loss, accuracy: metrics.accuracy! }),
+        },
+      ],
+      ...quiet,
+    });
+    const mean = (key: 'loss' | 'accuracy') =>
+      seen.reduce((sum, batch) => sum + batch[key] * batch.samples, 0) / 50;
+    expect(epochs[0]!.loss).toBeCloseTo(mean('loss'), 12);
+    expect(epochs[0]!.metrics.accuracy).toBeCloseTo(mean('accuracy'), 12);
+  });
+
+  test('tells callbacks of the end also when training fails or is aborted, and throws what came first', async () => {
+    const reasons: string[] = [];
+    const callbacks: Callback[] = [
+      {
+        onTrainEnd({ reason }) {
+          reasons.push(reason);
+          throw new Error('the end');
+        },
+      },
+      { onTrainEnd: ({ reason }) => void reasons.push(reason) },
+    ];
+    const failing: Callback = {
+      onBatchBegin() {
+        throw new Error('a callback');
+      },
+    };
+    const fit = (more: Callback[], signal?: AbortSignal) =>
+      classifier().fit(points(50, 1), {
+        callbacks: [...callbacks, ...more],
+        ...(signal && { signal }),
+        ...quiet,
+      });
+    await expect(fit([failing])).rejects.toThrow('a callback');
+    const controller = new AbortController();
+    await expect(fit([{ onBatchEnd: () => controller.abort() }], controller.signal)).rejects.toThrow(
+      expect.objectContaining({ name: 'AbortError' }),
+    );
+    await expect(fit([])).rejects.toThrow('the end');
+    expect(reasons).toEqual(['failed', 'failed', 'aborted', 'aborted', 'finished', 'finished']);
   });
 
   test('shows progress through a display, which is told of the end also when training fails', async () => {
     const calls: string[] = [];
     const display: Progress = {
-      epochBegin: (epoch, epochs, batches) => void calls.push(`begin ${epoch}/${epochs} ${batches}`),
-      batchEnd: (batch) => void calls.push(`batch ${batch}`),
-      epochEnd: () => void calls.push('epoch'),
-      end: () => void calls.push('end'),
+      onTrainBegin: ({ epochs, batches }) => void calls.push(`begin ${epochs} ${batches}`),
+      onBatchEnd: ({ batch }) => void calls.push(`batch ${batch}`),
+      onEpochEnd: () => void calls.push('epoch'),
+      onTrainEnd: () => void calls.push('end'),
     };
     await classifier().fit(points(50, 1), { batchSize: 25, progress: display });
-    expect(calls).toEqual(['begin 1/1 2', 'batch 1', 'batch 2', 'epoch', 'end']);
+    expect(calls).toEqual(['begin 1 2', 'batch 1', 'batch 2', 'epoch', 'end']);
     calls.length = 0;
     const wrong = new data.TensorDataset(randn([4, 2]), tensor(new Int32Array([0, 1, 2, 0])));
     await expect(classifier().fit(wrong, { batchSize: 2, progress: display })).rejects.toThrow(
@@ -191,7 +262,7 @@ describe('fit', () => {
           loss: loss.crossEntropy,
           metrics: ['f2' as never],
         }),
-    ).toThrow(/metric 'f2'/);
+    ).toThrow(/metric 'f2' is none, wants 'accuracy', or a Metric/);
     const { model } = classifier();
     const optimizer = new optim.LBFGS(model.parameters()) as never;
     expect(() => new Trainer(model, { optimizer, loss: loss.crossEntropy })).toThrow(

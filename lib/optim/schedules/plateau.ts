@@ -47,7 +47,7 @@ const defaults = {
  *
  * ```ts
  * const schedule = new optim.ReduceLROnPlateau(optimizer, { patience: 3 });
- * const onEpochEnd = ({ validationLoss }) => schedule.step(validationLoss);
+ * const onEpochEnd = ({ record }) => schedule.step(record.validation.loss);
  * ```
  *
  * @throws TypeError or RangeError for options unknown or out of range

@@ -1,0 +1,70 @@
+import type { Batch, Dataset } from '../data/dataset.js';
+import type { EpochRecord, History, Measured } from './history.js';
+import type { Trainer } from './trainer.js';
+
+/** How fit() ended: after all epochs, because it was asked to, by its signal, or with an error. */
+export type EndReason = 'finished' | 'stopped' | 'aborted' | 'failed';
+
+interface TrainerEvent {
+  readonly trainer: Trainer;
+}
+
+export interface TrainBegin extends TrainerEvent {
+  readonly epochs: number;
+  /** In an epoch; undefined where the data does not tell. */
+  readonly batches: number | undefined;
+  readonly train: Dataset | AsyncIterable<Batch>;
+  readonly validation: Dataset | undefined;
+}
+
+export interface EpochBegin extends TrainerEvent {
+  readonly epoch: number;
+}
+
+export interface BatchBegin extends EpochBegin {
+  readonly batch: number;
+  /** Batches since training began, with this one, over all epochs. */
+  readonly step: number;
+}
+
+/** A batch that has been trained on, and read back: the next is under way already. */
+export interface BatchEnd extends BatchBegin {
+  readonly samples: number;
+  /** Of this batch. */
+  readonly loss: number;
+  /** Of this batch. */
+  readonly metrics: Record<string, number>;
+  /** Means over the epoch so far, with this batch. */
+  readonly running: Measured;
+  /** Of the optimizer's first group, in this batch. */
+  readonly learningRate: number;
+}
+
+export interface EpochEnd extends EpochBegin {
+  readonly record: EpochRecord;
+}
+
+export interface TrainEnd extends TrainerEvent {
+  readonly history: History;
+  readonly reason: EndReason;
+}
+
+/**
+ * What fit() calls as it goes, in the order in which callbacks are listed, each awaited. Epochs and batches count from 1.
+ * What a callback throws ends training.
+ */
+export interface Callback {
+  /** Before the first epoch. */
+  onTrainBegin?(event: TrainBegin): void | Promise<void>;
+  onEpochBegin?(event: EpochBegin): void | Promise<void>;
+  onBatchBegin?(event: BatchBegin): void | Promise<void>;
+  onBatchEnd?(event: BatchEnd): void | Promise<void>;
+  /** After validation. */
+  onEpochEnd?(event: EpochEnd): void | Promise<void>;
+  /** However training ended, once onTrainBegin was called. */
+  onTrainEnd?(event: TrainEnd): void | Promise<void>;
+  /** What a checkpoint has to hold for this callback, as JSON. */
+  state?(): unknown;
+  /** Takes over what state() gave, after onTrainBegin. */
+  restore?(state: unknown): void;
+}
