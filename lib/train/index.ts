@@ -11,6 +11,7 @@ export type {
 export { EarlyStopping, type EarlyStoppingOptions } from './earlyStopping.js';
 export { valuesOf, type EpochRecord, type Evaluation, type History, type Measured } from './history.js';
 export { lrRangeTest, type LrRangeTestOptions, type LrRangeTestResult, type Trained } from './lrRangeTest.js';
+export * as metrics from './metrics/index.js';
 export type { Metric } from './metrics/metric.js';
 export type { Monitored } from './monitor.js';
 export { progressOn, type Progress } from './progress.js';
