@@ -741,6 +741,15 @@ export interface Binding {
   /** Changes the gradients; gives the norm that they had. */
   clipGradNorm(gradients: readonly Handle[], maxNorm: number): Handle;
 
+  // training.cc
+  /** averages[i] ← decay·averages[i] + (1 − decay)·values[i], in place. */
+  movingAverage(averages: readonly Handle[], values: readonly Handle[], decay: number): void;
+  /**
+   * `value` in the shape of an input of one element. Fails where that is not finite, or where `previous` has failed: what
+   * depends on it does not happen then.
+   */
+  whenFinite(input: Handle, value: number, previous: Handle | null): Handle;
+
   // lbfgs.cc; vectors [n]
   dot(a: Handle, b: Handle): Handle;
   /** From how gradients have changed with the moves of the parameters, the oldest first. */

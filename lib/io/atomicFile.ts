@@ -1,6 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { crc32 } from 'node:zlib';
+
+export interface AtomicOptions {
+  /**
+   * Whether nobody else writes this file at the same time: its temporary file has a name of its own then, and replaces one
+   * that a process left behind when it was killed. Default: false.
+   */
+  readonly oneWriter?: boolean;
+}
 
 /**
  * Writes a file so that whoever opens `path`, at any moment and after any crash, finds the old contents or the
@@ -8,15 +17,23 @@ import { dirname, join } from 'node:path';
  * is then renamed. A symbolic link at `path` is replaced, not followed.
  *
  * @param path the file to create or replace; its folder must exist
- * @param bytes the whole contents; must not change until the promise settles
+ * @param bytes the whole contents, or parts of it one after the other; must not change until the promise settles
  * @throws Error that names `path`, with the file system's error as its cause; the old file is then as it was,
  *   and the temporary one is gone
  */
-export async function writeFileAtomically(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = join(dirname(path), `.striate-${randomUUID()}.tmp`);
+export async function writeFileAtomically(
+  path: string,
+  bytes: Uint8Array | readonly Uint8Array[],
+  { oneWriter = false }: AtomicOptions = {},
+): Promise<void> {
+  const folder = dirname(path);
+  // Never longer than the file's own name may be.
+  const mark = oneWriter ? crc32(basename(path)).toString(16) : randomUUID();
+  const temporary = join(folder, `.striate-${mark}.tmp`);
   try {
-    await writeDurably(temporary, bytes);
+    await writeDurably(temporary, bytes, oneWriter ? 'w' : 'wx');
     await rename(temporary, path);
+    await syncFolder(folder);
   } catch (cause) {
     // What went wrong first is what the caller needs to know, so a failure to clean up is not reported.
     await rm(temporary, { force: true }).catch(() => undefined);
@@ -26,12 +43,27 @@ export async function writeFileAtomically(path: string, bytes: Uint8Array): Prom
   }
 }
 
-async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, 'wx');
+async function writeDurably(
+  path: string,
+  bytes: Uint8Array | readonly Uint8Array[],
+  flags: string,
+): Promise<void> {
+  const file = await open(path, flags);
   try {
-    await file.writeFile(bytes);
+    for (const part of bytes instanceof Uint8Array ? [bytes] : bytes) await file.writeFile(part);
     await file.sync();
   } finally {
     await file.close();
+  }
+}
+
+/** Puts the new name onto the disk, too. Windows opens no folders, and needs it not. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
   }
 }

@@ -55,6 +55,21 @@ export function encodeSafetensors(
   tensors: Iterable<readonly [name: string, tensor: StoredTensor]>,
   metadata?: Readonly<Record<string, string>>,
 ): Uint8Array {
+  const parts = safetensorsParts(tensors, metadata);
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let position = 0;
+  for (const part of parts) {
+    bytes.set(part, position);
+    position += part.length;
+  }
+  return bytes;
+}
+
+/** The same as parts of the file one after the other, which share the tensors' memory. */
+export function safetensorsParts(
+  tensors: Iterable<readonly [name: string, tensor: StoredTensor]>,
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array[] {
   const entries = [...tensors];
   checkEntries(entries);
   entries.sort(([, a], [, b]) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT);
@@ -77,16 +92,14 @@ export function encodeSafetensors(
     );
   }
 
-  const bytes = new Uint8Array(lengthBytes + headerBytes + dataBytes);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
-  bytes.set(header, lengthBytes);
-  bytes.fill(0x20, lengthBytes + header.length, lengthBytes + headerBytes);
-  let position = lengthBytes + headerBytes;
-  for (const [, { data }] of entries) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
-    position += data.byteLength;
-  }
-  return bytes;
+  const start = new Uint8Array(lengthBytes + headerBytes);
+  new DataView(start.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  start.set(header, lengthBytes);
+  start.fill(0x20, lengthBytes + header.length);
+  return [
+    start,
+    ...entries.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
+  ];
 }
 
 /**

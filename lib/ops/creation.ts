@@ -200,6 +200,21 @@ export function setSeed(value: number): void {
   stream = 0;
 }
 
+/** Where the random numbers of this thread are: what setRandomState() goes on from. */
+export function randomState(): [seed: number, stream: number] {
+  return [seed, stream];
+}
+
+/** Goes on with the random numbers where randomState() was asked. */
+export function setRandomState([newSeed, newStream]: readonly [seed: number, stream: number]): void {
+  for (const [name, value] of [['seed', newSeed], ['stream', newStream]] as const) {
+    if (Number.isSafeInteger(value) && value >= 0) continue;
+    throw new RangeError(`setRandomState: ${name} is ${describe(value)}, wants a whole number from 0 to 2^53 - 1`);
+  } // prettier-ignore
+  seed = newSeed;
+  stream = newStream;
+}
+
 /** The seed, and the number of a stream that no other operation has drawn from. */
 export function nextStream(): [seed: number, stream: number] {
   return [seed, stream++];

@@ -1,4 +1,5 @@
 import type { Batch, Dataset } from '../data/dataset.js';
+import type { DType, Tensor } from '../tensor.js';
 import type { EpochRecord, History, Measured } from './history.js';
 import type { Trainer } from './trainer.js';
 
@@ -15,6 +16,8 @@ export interface TrainBegin extends TrainerEvent {
   readonly batches: number | undefined;
   readonly train: Dataset | AsyncIterable<Batch>;
   readonly validation: Dataset | undefined;
+  /** Whether it goes on from a checkpoint. */
+  readonly resumed: boolean;
 }
 
 export interface EpochBegin extends TrainerEvent {
@@ -25,6 +28,12 @@ export interface BatchBegin extends EpochBegin {
   readonly batch: number;
   /** Batches since training began, with this one, over all epochs. */
   readonly step: number;
+}
+
+/** A step of the optimizer that has been asked for: nothing of it has been read back. */
+export interface StepEnd extends BatchBegin {
+  /** Whether training ends here, as its time is up. */
+  readonly last: boolean;
 }
 
 /** A batch that has been trained on, and read back: the next is under way already. */
@@ -58,13 +67,28 @@ export interface Callback {
   onTrainBegin?(event: TrainBegin): void | Promise<void>;
   onEpochBegin?(event: EpochBegin): void | Promise<void>;
   onBatchBegin?(event: BatchBegin): void | Promise<void>;
+  /** Between two steps: operations asked for here see the weights that this step leaves. */
+  onStep?(event: StepEnd): void | Promise<void>;
   onBatchEnd?(event: BatchEnd): void | Promise<void>;
+  /** Before and after an epoch's validation. */
+  onValidationBegin?(event: EpochBegin): void | Promise<void>;
+  onValidationEnd?(event: EpochBegin): void | Promise<void>;
   /** After validation. */
   onEpochEnd?(event: EpochEnd): void | Promise<void>;
   /** However training ended, once onTrainBegin was called. */
   onTrainEnd?(event: TrainEnd): void | Promise<void>;
-  /** What a checkpoint has to hold for this callback, as JSON. */
+  /**
+   * Whether it only looks on, as a log does: training may go on from a checkpoint with it or without, whatever the
+   * checkpoint has.
+   */
+  readonly observes?: boolean;
+  /** What a checkpoint has to hold for this callback, as JSON; where it is there, restore() is, too. */
   state?(): unknown;
-  /** Takes over what state() gave, after onTrainBegin. */
-  restore?(state: unknown): void;
+  /** The tensors that a checkpoint has to hold beside that. */
+  tensors?(): ReadonlyMap<string, Tensor<DType>>;
+  /**
+   * Takes over, after onTrainBegin, what state() gave, and copies of what tensors() gave. The tensors given are the
+   * caller's.
+   */
+  restore?(state: unknown, tensors: ReadonlyMap<string, Tensor<DType>>): void | Promise<void>;
 }

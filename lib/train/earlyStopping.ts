@@ -1,5 +1,4 @@
 import { describe } from '../describe.js';
-import type { Module } from '../nn/module.js';
 import { zerosLike } from '../ops/creation.js';
 import type { DType, Tensor } from '../tensor.js';
 import type { Callback, EpochEnd, TrainEnd } from './callback.js';
@@ -16,6 +15,13 @@ export interface EarlyStoppingOptions {
   readonly mode?: 'auto' | 'min' | 'max' | undefined;
   /** Whether the model has the weights of the best epoch when training ends, early or not. Default: false. */
   readonly restoreBestWeights?: boolean | undefined;
+}
+
+interface EarlyStoppingState {
+  best: number | null;
+  bestEpoch: number | null;
+  stoppedEpoch: number | null;
+  waited: number;
 }
 
 /**
@@ -84,11 +90,34 @@ export class EarlyStopping implements Callback {
       this.best = value;
       this.bestEpoch = record.epoch;
       this.#waited = 0;
-      if (this.restoreBestWeights) this.#remember(trainer.model);
+      if (this.restoreBestWeights) this.#remember(trainer.model.stateDict());
     } else if (++this.#waited >= this.patience) {
       this.stoppedEpoch = record.epoch;
       trainer.stop();
     }
+  }
+
+  state(): EarlyStoppingState {
+    return {
+      best: this.best,
+      bestEpoch: this.bestEpoch,
+      stoppedEpoch: this.stoppedEpoch,
+      waited: this.#waited,
+    };
+  }
+
+  /** The best weights so far, where they are to be restored. */
+  tensors(): ReadonlyMap<string, Tensor<DType>> {
+    return this.#weights ?? new Map<string, Tensor<DType>>();
+  }
+
+  restore(
+    { best, bestEpoch, stoppedEpoch, waited }: EarlyStoppingState,
+    weights: ReadonlyMap<string, Tensor<DType>>,
+  ): void {
+    Object.assign(this, { best, bestEpoch, stoppedEpoch });
+    this.#waited = waited;
+    if (this.restoreBestWeights && weights.size > 0) this.#remember(weights);
   }
 
   onTrainEnd({ trainer, reason }: TrainEnd): void {
@@ -104,11 +133,9 @@ export class EarlyStopping implements Callback {
     return this.mode === 'min' ? value < this.best - this.minDelta : value > this.best + this.minDelta;
   }
 
-  #remember(model: Module): void {
-    this.#weights ??= new Map(
-      Array.from(model.stateDict(), ([name, tensor]) => [name, zerosLike(tensor).keep()]),
-    );
-    for (const [name, tensor] of model.stateDict()) this.#weights.get(name)?.assign(tensor);
+  #remember(weights: ReadonlyMap<string, Tensor<DType>>): void {
+    this.#weights ??= new Map(Array.from(weights, ([name, tensor]) => [name, zerosLike(tensor).keep()]));
+    for (const [name, tensor] of weights) this.#weights.get(name)?.assign(tensor);
   }
 
   #forget(): void {

@@ -1,87 +1,140 @@
-import { backward } from '../autograd.js';
 import type { Batch, Dataset } from '../data/dataset.js';
-import { DataLoader } from '../data/loader.js';
-import { scope } from '../tensor.js';
-import type { BatchEnd, Callback, EndReason } from './callback.js';
+import { randomState } from '../ops/creation.js';
+import { requireNumber, requireWhole } from '../optim/options.js';
+import type { BatchEnd, Callback, EndReason, EpochBegin } from './callback.js';
+import { readCheckpoint, type CheckpointContents } from './checkpointFile.js';
 import type { EpochRecord, History } from './history.js';
 import { InFlight } from './inFlight.js';
+import { nonFiniteLoss, Repeatable, updatesTold } from './nonFinite.js';
 import { progressOn, type Progress } from './progress.js';
-import { readOf, Totals, type BatchRead } from './totals.js';
+import { sourceOf, type Source } from './source.js';
+import { Steps } from './steps.js';
+import { Totals, type BatchRead } from './totals.js';
 import type { FitOptions, Trainer } from './trainer.js';
+import { captured, requireFitting, restored } from './trainingState.js';
 
 /** Batches on their way at once: one runs while the next is prepared. */
 export const batchesInFlight = 2;
 
-/** A batch whose step has been asked for. */
-interface Stepped extends BatchRead {
+/** A batch whose work has been asked for. */
+interface Asked extends BatchRead {
   readonly batch: number;
   readonly step: number;
   readonly learningRate: number;
+  readonly again: Repeatable;
+}
+
+/** What is done between batches; `capture` gives the state of training, as a checkpoint holds it. */
+export type BetweenBatches = (
+  capture: () => Promise<CheckpointContents>,
+  position: Readonly<Position>,
+) => void | Promise<void>;
+
+/** Where training is: `batch` of the batches of this epoch are done, `step` of all. */
+export interface Position {
+  epoch: number;
+  batch: number;
+  step: number;
 }
 
 /** One call of fit(). */
 export class Fitting {
-  readonly #trainer: Trainer;
-  readonly #train: Dataset;
+  readonly trainer: Trainer;
+  readonly source: Source;
+  readonly callbacks: readonly Callback[];
+  /** Changed by resuming. */
+  readonly position: Position = { epoch: 1, batch: 0, step: 0 };
+  /** Of the epoch that runs. */
+  totals: Totals;
+  seconds = 0;
+  learningRate: number;
+  /** Whether training ends after the epoch that runs. */
+  stopping = false;
+  readonly #train: Dataset | AsyncIterable<Batch>;
   readonly #options: FitOptions;
-  readonly #loader: DataLoader;
   readonly #epochs: number;
-  readonly #callbacks: readonly Callback[];
-  #step = 0;
-  #stopping = false;
+  readonly #steps: Steps;
+  readonly #display: Progress | null;
+  readonly #began = performance.now();
+  readonly #waiting: BetweenBatches[] = [];
+  readonly #inFlight: InFlight<Asked>;
+  /** Whether a loss that is not finite has been told. */
+  #explained = false;
+  #timeIsUp = false;
 
-  constructor(trainer: Trainer, train: Dataset, options: FitOptions) {
-    const { epochs = 1, batchSize = 32, shuffle = true, seed, progress = true, callbacks = [] } = options;
-    if (!Number.isInteger(epochs) || epochs < 0) {
-      throw new RangeError(`fit: epochs is ${epochs}, wants a whole number from 0 on`);
-    }
-    if (train.length === 0) throw new RangeError('fit: the dataset is empty');
-    const display: Progress | null = progress === true ? progressOn() : progress || null;
-    this.#trainer = trainer;
+  constructor(trainer: Trainer, train: Dataset | AsyncIterable<Batch>, options: FitOptions) {
+    const { epochs = 1, batchSize = 32, shuffle = true, seed, maxSeconds } = options;
+    const { progress = true, callbacks = [] } = options;
+    requireWhole('fit: epochs', epochs, 0);
+    if (maxSeconds !== undefined && maxSeconds !== Infinity) requireNumber('fit: maxSeconds', maxSeconds, 0);
+    this.trainer = trainer;
+    this.source = sourceOf('fit', train, { batchSize, shuffle, seed });
     this.#train = train;
     this.#options = options;
-    this.#loader = new DataLoader(train, { batchSize, shuffle, ...(seed === undefined ? {} : { seed }) });
     this.#epochs = epochs;
-    this.#callbacks = display ? [display, ...callbacks] : callbacks;
+    this.#steps = new Steps(trainer);
+    this.#display = progress === true ? progressOn() : progress || null;
+    this.callbacks = this.#display ? [this.#display, ...callbacks] : callbacks;
+    this.totals = new Totals(trainer.metrics);
+    this.learningRate = trainer.optimizer.lr;
+    this.#inFlight = new InFlight(batchesInFlight, (asked) => this.#settle(asked));
   }
 
-  /** Ends it after the epoch that runs. */
-  stop(): void {
-    this.#stopping = true;
+  /** Whether no epoch comes after the one that has just ended. */
+  get ending(): boolean {
+    return this.stopping || this.position.epoch > this.#epochs;
+  }
+
+  betweenBatches(work: BetweenBatches): void {
+    this.#waiting.push(work);
+  }
+
+  warn(text: string): void {
+    if (this.#display?.onWarning) this.#display.onWarning(text);
+    else process.emitWarning(text);
   }
 
   async run(): Promise<History> {
-    const { history } = this.#trainer;
-    const { signal } = this.#options;
+    const { trainer } = this;
+    const { signal, resume } = this.#options;
     signal?.throwIfAborted();
+    const checkpoint = resume === undefined ? null : await readCheckpoint(resume);
+    if (checkpoint) requireFitting(this, checkpoint);
+    trainer.history = { epochs: [] };
     let reason: EndReason = 'failed';
     try {
-      await this.#begin();
-      for (let epoch = 1; epoch <= this.#epochs && !this.#stopping; epoch++) await this.#epoch(epoch);
-      reason = history.epochs.length < this.#epochs ? 'stopped' : 'finished';
+      await this.#begin(checkpoint !== null);
+      if (checkpoint) await restored(this, checkpoint);
+      while (!this.ending && !this.#timeIsUp) await this.#epoch();
+      reason = trainer.history.epochs.length < this.#epochs ? 'stopped' : 'finished';
     } catch (error) {
       if (signal?.aborted && error === signal.reason) reason = 'aborted';
       // What went wrong first is what the caller needs to know.
       await this.#end(reason).catch(() => undefined);
+      await updatesTold();
       throw error;
+    } finally {
+      this.#inFlight.forget();
+      this.#steps.dispose();
     }
     await this.#end(reason);
-    return history;
+    return trainer.history;
   }
 
-  async #begin(): Promise<void> {
+  async #begin(resumed: boolean): Promise<void> {
+    const { trainer } = this;
     const { validation } = this.#options;
-    const [epochs, train, { batches }] = [this.#epochs, this.#train, this.#loader];
-    for (const callback of this.#callbacks) {
-      await callback.onTrainBegin?.({ trainer: this.#trainer, epochs, batches, train, validation });
+    const [epochs, train, { batches }] = [this.#epochs, this.#train, this.source];
+    for (const callback of this.callbacks) {
+      await callback.onTrainBegin?.({ trainer, epochs, batches, train, validation, resumed });
     }
   }
 
   /** Tells all callbacks, also where one of them throws. */
   async #end(reason: EndReason): Promise<void> {
-    const trainer = this.#trainer;
+    const { trainer } = this;
     const failures: unknown[] = [];
-    for (const callback of this.#callbacks) {
+    for (const callback of this.callbacks) {
       try {
         await callback.onTrainEnd?.({ trainer, history: trainer.history, reason });
       } catch (error) {
@@ -91,71 +144,126 @@ export class Fitting {
     if (failures.length > 0) throw failures[0];
   }
 
-  async #epoch(epoch: number): Promise<void> {
-    const trainer = this.#trainer;
-    const { validation, batchSize = 32, signal } = this.#options;
-    signal?.throwIfAborted();
-    for (const callback of this.#callbacks) await callback.onEpochBegin?.({ trainer, epoch });
-    const record = await this.#trained(epoch);
-    if (validation) {
-      const { loss, metrics, tables } = await trainer.evaluate(validation, { batchSize });
-      record.validation = { loss, metrics, ...(tables && { tables }) };
-    }
-    trainer.history.epochs.push(record);
-    for (const callback of this.#callbacks) await callback.onEpochEnd?.({ trainer, epoch, record });
-  }
-
-  /** Trains over the data once. */
-  async #trained(epoch: number): Promise<EpochRecord> {
-    const trainer = this.#trainer;
+  async #epoch(): Promise<void> {
+    const { trainer, position, callbacks } = this;
+    const { epoch } = position;
     const { signal } = this.#options;
-    const totals = new Totals(trainer.metrics);
-    const inFlight = new InFlight<Stepped>(batchesInFlight, async (stepped) => {
-      totals.add(stepped);
-      const event = this.#ended(epoch, stepped, totals);
-      for (const callback of this.#callbacks) await callback.onBatchEnd?.(event);
-    });
-    const start = performance.now();
-    let batch = 0;
-    let learningRate = trainer.optimizer.lr;
-    trainer.model.train();
-    for await (const [x, y] of this.#loader) {
-      if (signal?.aborted) break;
-      batch++;
-      const step = ++this.#step;
-      for (const callback of this.#callbacks) await callback.onBatchBegin?.({ trainer, epoch, batch, step });
-      learningRate = trainer.optimizer.lr;
-      const { read } = this.#asked([x, y]);
-      const position = { batch, step, learningRate };
-      await inFlight.add(read.then((result) => ({ ...result, ...position })));
-    }
-    await inFlight.drain();
     signal?.throwIfAborted();
-    const seconds = (performance.now() - start) / 1000;
-    const samplesPerSecond = totals.samples / seconds;
-    return { epoch, ...totals.measured, learningRate, seconds, samplesPerSecond };
+    for (const callback of callbacks) await callback.onEpochBegin?.({ trainer, epoch });
+    await this.#batches();
+    if (this.#timeIsUp && position.batch !== this.source.batches) return;
+    const { measured, samples } = this.totals;
+    const { seconds, learningRate } = this;
+    const record: EpochRecord = {
+      epoch,
+      ...measured,
+      learningRate,
+      seconds,
+      samplesPerSecond: samples / seconds,
+    };
+    await this.#validate(record, { trainer, epoch });
+    trainer.history.epochs.push(record);
+    trainer.scheduling?.afterEpoch(record);
+    Object.assign(position, { epoch: epoch + 1, batch: 0 });
+    this.totals = new Totals(trainer.metrics);
+    this.seconds = 0;
+    for (const callback of callbacks) await callback.onEpochEnd?.({ trainer, epoch, record });
+    await this.#rest();
   }
 
-  /** One step of training; nothing is left of it but what the optimizer changed. */
-  #asked([x, y]: Batch): { read: Promise<BatchRead> } {
-    const { optimizer, model, loss, metrics } = this.#trainer;
-    return scope(() => {
-      optimizer.zeroGrad();
-      const output = model.forward(x);
-      const l = loss(output, y);
-      backward(l);
-      optimizer.step();
-      return { read: readOf(metrics, output, l, y) };
-    });
+  async #validate(record: EpochRecord, event: EpochBegin): Promise<void> {
+    const { validation, batchSize = 32 } = this.#options;
+    if (!validation) return;
+    for (const callback of this.callbacks) await callback.onValidationBegin?.(event);
+    const { loss, metrics, tables } = await this.trainer.evaluate(validation, { batchSize });
+    for (const callback of this.callbacks) await callback.onValidationEnd?.(event);
+    record.validation = { loss, metrics, ...(tables && { tables }) };
+  }
+
+  /** Trains over what is left of the epoch's data. */
+  async #batches(): Promise<void> {
+    const { trainer, position, totals, seconds } = this;
+    const { signal } = this.#options;
+    const start = performance.now();
+    trainer.model.train();
+    try {
+      for await (const batch of this.source.epoch(position.epoch, position.batch)) {
+        if (signal?.aborted) break;
+        await this.#batch(batch);
+        if (this.#timeIsUp) break;
+        this.seconds = seconds + (performance.now() - start) / 1000;
+      }
+      if (!signal?.aborted && this.#steps.flush()) await this.#stepped();
+      await this.#inFlight.drain();
+    } catch (error) {
+      // A loss that is not finite stops updates, which may be told first.
+      if (!this.#explained) await this.#inFlight.look((asked) => this.#requireFinite(asked));
+      throw error;
+    }
+    signal?.throwIfAborted();
+    if (totals.samples === 0) throw new RangeError(`fit: epoch ${position.epoch} has no batches`);
+    this.seconds = seconds + (performance.now() - start) / 1000;
+    // Where the time is up.
+    await this.#rest();
+  }
+
+  async #batch([x, y]: Batch): Promise<void> {
+    const { trainer, position } = this;
+    const batch = ++position.batch;
+    const step = ++position.step;
+    for (const callback of this.callbacks) {
+      await callback.onBatchBegin?.({ trainer, epoch: position.epoch, batch, step });
+    }
+    const learningRate = (this.learningRate = trainer.optimizer.lr);
+    const random = randomState();
+    const { read, stepped } = this.#steps.take([x, y]);
+    const again = new Repeatable(x, y, random);
+    this.#inFlight.add(
+      read.then((result) => ({ ...result, batch, step, learningRate, again })),
+      again,
+    );
+    if (stepped) await this.#stepped();
+    await this.#inFlight.room();
+    if (stepped && this.#waiting.length > 0 && !this.#timeIsUp) await this.#rest();
+  }
+
+  async #stepped(): Promise<void> {
+    const { trainer, position } = this;
+    const { maxSeconds = Infinity } = this.#options;
+    trainer.scheduling?.afterStep();
+    this.#timeIsUp = (performance.now() - this.#began) / 1000 > maxSeconds;
+    const event = { trainer, ...position, last: this.#timeIsUp };
+    for (const callback of this.callbacks) await callback.onStep?.(event);
+  }
+
+  /** Does what is to be done between batches, when callbacks have been told of all of them. */
+  async #rest(): Promise<void> {
+    await this.#inFlight.drain();
+    for (let work = this.#waiting.shift(); work; work = this.#waiting.shift()) {
+      await work(() => captured(this), this.position);
+    }
+  }
+
+  async #settle(asked: Asked): Promise<void> {
+    await this.#requireFinite(asked);
+    this.totals.add(asked);
+    const event = this.#ended(this.position.epoch, asked);
+    for (const callback of this.callbacks) await callback.onBatchEnd?.(event);
+  }
+
+  async #requireFinite(asked: Asked): Promise<void> {
+    if (Number.isFinite(asked.loss)) return;
+    this.#explained = true;
+    throw await nonFiniteLoss(this.trainer, asked.again, { ...asked, epoch: this.position.epoch });
   }
 
   /** The event of a batch; means are worked out only where they are asked for. */
-  #ended(epoch: number, stepped: Stepped, totals: Totals): BatchEnd {
-    const trainer = this.#trainer;
-    const { batch, step, samples, loss, learningRate } = stepped;
+  #ended(epoch: number, asked: Asked): BatchEnd {
+    const { trainer, totals } = this;
+    const { batch, step, samples, loss, learningRate } = asked;
     const own = () => {
       const alone = new Totals(trainer.metrics);
-      alone.add(stepped);
+      alone.add(asked);
       return alone.metrics;
     };
     return {

@@ -25,6 +25,12 @@ export async function readOf(
   return { samples, loss: first, measured };
 }
 
+export interface TotalsState {
+  samples: number;
+  loss: number;
+  totals: number[][];
+}
+
 /** Sums over batches. */
 export class Totals {
   samples = 0;
@@ -44,6 +50,20 @@ export class Totals {
       const [total, numbers] = [this.#totals[i]!, measured[i]!];
       if (metric.add) metric.add(total, numbers);
       else for (const [k, number] of numbers.entries()) total[k] = (total[k] ?? 0) + number;
+    }
+  }
+
+  /** For a checkpoint. */
+  state(): TotalsState {
+    return { samples: this.samples, loss: this.#loss, totals: this.#totals.map((total) => [...total]) };
+  }
+
+  restore({ samples, loss, totals }: TotalsState): void {
+    this.samples = samples;
+    this.#loss = loss;
+    for (const [i, total] of this.#totals.entries()) {
+      total.length = 0;
+      for (const number of totals[i] ?? []) total.push(number);
     }
   }
 

@@ -138,7 +138,7 @@ describe('fit', () => {
     const [train, validation] = [points(50, 1), points(20, 2)];
     const callback: Callback = {
       onTrainBegin(event) {
-        expect(event).toEqual({ trainer, epochs: 2, batches: 3, train, validation });
+        expect(event).toEqual({ trainer, epochs: 2, batches: 3, train, validation, resumed: false });
         calls.push('begin');
       },
       onEpochBegin: ({ epoch }) => void calls.push(`epoch ${epoch}`),

@@ -60,6 +60,7 @@ const defaults = {
  *   neither momentum nor betas, and for more than totalSteps steps
  */
 export class OneCycleLR extends LRScheduler {
+  override readonly interval = 'step';
   readonly totalSteps: number;
   readonly #options: Required<OneCycleLROptions>;
   readonly #maxLrs: readonly number[];

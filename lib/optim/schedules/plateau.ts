@@ -47,7 +47,8 @@ const defaults = {
  *
  * ```ts
  * const schedule = new optim.ReduceLROnPlateau(optimizer, { patience: 3 });
- * const onEpochEnd = ({ record }) => schedule.step(record.validation.loss);
+ * const trainer = new Trainer(model, { optimizer, loss: loss.crossEntropy, schedule });
+ * await trainer.fit(train, { epochs: 30, validation });
  * ```
  *
  * @throws TypeError or RangeError for options unknown or out of range

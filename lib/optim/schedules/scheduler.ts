@@ -23,13 +23,16 @@ const initialLrs = new WeakMap<Group, number>();
  *
  * ```ts
  * const schedule = new optim.CosineAnnealingLR(optimizer, { tMax: 30 });
- * await trainer.fit(train, { epochs: 30, callbacks: [{ onEpochEnd: () => schedule.step() }] });
+ * const trainer = new Trainer(model, { optimizer, loss: loss.crossEntropy, schedule });
+ * await trainer.fit(train, { epochs: 30 });
  * ```
  *
  * One schedule steers at a time; SequentialLR is several, one after the other.
  */
 export abstract class LRScheduler {
   readonly optimizer: Scheduled;
+  /** When a Trainer that is not told otherwise takes a step of the schedule. */
+  readonly interval: 'epoch' | 'step' = 'epoch';
   #baseLrs: readonly number[];
   #lastEpoch = 0;
 

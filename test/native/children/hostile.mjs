@@ -854,6 +854,14 @@ const recipes = {
     const { lists, fraction, clipping } = steps(m, 1);
     return [...lists, fraction(), fraction(), fraction(), fraction(), ...clipping];
   },
+  movingAverage(m) {
+    const { lists, fraction } = steps(m, 0);
+    return [...lists, fraction()];
+  },
+  whenFinite(m) {
+    const one = () => m.tensor('f32', m.pick([[], [1], [1, 1]]));
+    return [one(), m.int(-3, 3), m.flag() ? one() : null];
+  },
   dot(m) {
     const shape = m.shape(1);
     return [m.tensor('f32', shape), m.tensor('f32', shape)];
