@@ -26,4 +26,5 @@ export type { Metric } from './metrics/metric.js';
 export type { Monitored } from './monitor.js';
 export { progressOn, type Progress } from './progress.js';
 export type { Schedule, Scheduler } from './scheduling.js';
+export { TensorBoard, type TensorBoardOptions } from './tensorBoard.js';
 export { Trainer, type FitOptions, type Loss, type MetricName, type TrainerOptions } from './trainer.js';
