@@ -45,7 +45,7 @@ interface CheckpointState {
  * Files are written while training goes on, one at a time; each appears whole or not at all. Where one cannot be written,
  * training goes on, the older files stay, and the error is told.
  *
- * Memory: while a file is written, a copy of the weights and the optimizer's state.
+ * Memory: while a file is written, two copies of the weights and the optimizer's state.
  *
  * @throws TypeError, RangeError for options that are none; StriateError, out of fit(), where epochs lack what is monitored
  */
@@ -142,11 +142,16 @@ export class Checkpoint implements Callback {
   ): Promise<void> {
     await this.#writing;
     const contents = await capture();
-    this.#writing = this.#write(contents, names, step).catch((error: unknown) => {
+    const written = this.#write(contents, names, step).finally(() => {
+      for (const copy of contents.tensors.values()) copy.dispose();
+    });
+    this.#writing = written.catch((error: unknown) => {
       const told = error instanceof Error ? error : new Error(String(error));
       if (this.#onError) this.#onError(told);
       else trainer.warn(`Checkpoint: ${told.message}; training goes on`);
     });
+    // What onError() throws ends training, when its turn comes.
+    this.#writing.catch(() => undefined);
   }
 
   async #write(contents: CheckpointContents, names: readonly string[], step: number): Promise<void> {

@@ -2,16 +2,20 @@ import { readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { writeFileAtomically } from '../io/atomicFile.js';
 import { decodeSafetensors, safetensorsParts, type StoredTensor } from '../io/safetensorsFormat.js';
+import { reshape, slice } from '../ops/movement.js';
+import { express, type DType, type Tensor, type TypedArray } from '../tensor.js';
 import type { SavedState } from './trainingState.js';
 
-/** All that training needs to go on. */
+/** All that training needs to go on: copies of tensors, each disposed when it has been read, and plain JSON. */
 export interface CheckpointContents {
-  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly tensors: ReadonlyMap<string, Tensor<DType>>;
   readonly state: SavedState;
 }
 
-export interface ReadCheckpoint extends CheckpointContents {
+export interface ReadCheckpoint {
   readonly file: string;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly state: SavedState;
 }
 
 /** Where the header of the file has what is not tensors, and its checksum with them. */
@@ -26,7 +30,9 @@ const piece = 2 ** 21;
  *
  * @throws Error that names the file
  */
-export async function writeCheckpoint(file: string, { tensors, state }: CheckpointContents): Promise<void> {
+export async function writeCheckpoint(file: string, contents: CheckpointContents): Promise<void> {
+  const { state } = contents;
+  const tensors = await stored(contents.tensors);
   const json = JSON.stringify(state, written);
   const sum = await checksum(json, tensors);
   const parts = safetensorsParts(tensors, { [stateKey]: json, [sumKey]: sum });
@@ -52,6 +58,33 @@ export async function readCheckpoint(file: string): Promise<ReadCheckpoint> {
   const state = JSON.parse(json, asWritten) as SavedState;
   if (state.version !== 1) throw new Error(`${file}: is a checkpoint of version ${state.version}, wants 1`);
   return { file, tensors, state };
+}
+
+/** The tensors' elements; in pieces, as handing them to JavaScript keeps the event loop waiting. */
+async function stored(tensors: ReadonlyMap<string, Tensor<DType>>): Promise<Map<string, StoredTensor>> {
+  const found = new Map<string, StoredTensor>();
+  for (const [name, t] of tensors) {
+    const { dtype, shape, size } = t;
+    const data = new arrays[dtype](size);
+    for (let from = 0; from < size; from += piece / 4) {
+      data.set(await readOf(t, from, Math.min(size, from + piece / 4)), from);
+    }
+    t.dispose();
+    found.set(name, { dtype, shape, data } as StoredTensor);
+  }
+  return found;
+}
+
+const arrays = { f32: Float32Array, i32: Int32Array, u8: Uint8Array } as const;
+
+/** Some elements, without a wait for the steps that are under way. */
+function readOf(t: Tensor<DType>, from: number, to: number): Promise<TypedArray> {
+  return express(() => {
+    if (to - from === t.size) return t.data();
+    using flat = reshape(t, [-1]);
+    using part = slice(flat, [from], [to]);
+    return part.data();
+  });
 }
 
 async function checksum(json: string, tensors: ReadonlyMap<string, StoredTensor>): Promise<string> {

@@ -1,8 +1,8 @@
 import { StriateError } from '../native.js';
-import { randomState, setRandomState, tensor } from '../ops/creation.js';
+import { randomState, setRandomState, tensor, zeros } from '../ops/creation.js';
 import type { StoredTensor } from '../io/safetensorsFormat.js';
 import type { OptimizerState } from '../optim/optimizer.js';
-import type { DType, Tensor } from '../tensor.js';
+import { synchronize, type DType, type Tensor } from '../tensor.js';
 import type { Callback } from './callback.js';
 import type { CheckpointContents, ReadCheckpoint } from './checkpointFile.js';
 import type { Fitting, Position } from './fitting.js';
@@ -69,19 +69,23 @@ export async function captured(fitting: Fitting): Promise<CheckpointContents> {
       state: callback.state?.() ?? null,
     })),
   };
-  // All reads take their place in the queue before the first is waited for.
-  const reads = [
-    ...Array.from(model.stateDict(), ([name, t]) => readOf(`model.${name}`, t)),
-    ...Array.from(optimized, ([name, t]) => readOf(`optimizer.${name}`, t)),
+  // All copies take their place in the queue before the first is waited for.
+  const copies = [
+    ...Array.from(model.stateDict(), ([name, t]) => copyOf(`model.${name}`, t)),
+    ...Array.from(optimized, ([name, t]) => copyOf(`optimizer.${name}`, t)),
     ...callbacks.flatMap((callback, i) =>
-      Array.from(callback.tensors?.() ?? [], ([name, t]) => readOf(`callbacks.${i}.${name}`, t)),
+      Array.from(callback.tensors?.() ?? [], ([name, t]) => copyOf(`callbacks.${i}.${name}`, t)),
     ),
   ];
-  return { tensors: new Map(await Promise.all(reads)), state };
+  // What reads them does not wait for its turn.
+  await synchronize();
+  return { tensors: new Map(copies), state };
 }
 
-async function readOf(name: string, t: Tensor<DType>): Promise<[string, StoredTensor]> {
-  return [name, { dtype: t.dtype, shape: t.shape, data: await t.data() } as StoredTensor];
+function copyOf(name: string, t: Tensor<DType>): [string, Tensor<DType>] {
+  const copy = zeros(t.shape, t.dtype).keep();
+  copy.assign(t);
+  return [name, copy];
 }
 
 /**

@@ -302,6 +302,20 @@ describe('where a checkpoint cannot be written', () => {
     expect(warnings).toHaveLength(3);
     expect(warnings[0]).toMatch(/^Checkpoint: ENOTDIR: .*; training goes on$/);
     expect(told).toHaveLength(3);
+    const failing = new Checkpoint({
+      folder,
+      onError() {
+        throw new Error('enough');
+      },
+    });
+    const trainer = classifier();
+    const fails = () => expect(fit(trainer, { callbacks: [failing] })).rejects.toThrow('enough');
+    await fails();
+    await collectGarbage();
+    const { liveTensors } = memory();
+    await fails();
+    await collectGarbage();
+    expect(memory().liveTensors).toBe(liveTensors);
   });
 
   test('on a full disk, the last good one stays', async () => {
