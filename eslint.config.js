@@ -24,6 +24,16 @@ export default defineConfig(
     },
   },
   {
+    files: ['assets/report/*.js'],
+    languageOptions: {
+      globals: Object.fromEntries(
+        ['document', 'EventSource', 'getComputedStyle', 'Intl', 'matchMedia', 'ResizeObserver', 'uPlot'].map(
+          (name) => [name, 'readonly'],
+        ),
+      ),
+    },
+  },
+  {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
