@@ -1,8 +1,14 @@
+import { existsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+
+/** Tests in a browser are for machines that have one: Debian's Chromium, or what STRIATE_CHROMIUM names. */
+const chromium = process.env['STRIATE_CHROMIUM'] ?? '/usr/bin/chromium';
+const inBrowser = process.env['STRIATE_CHROMIUM'] !== undefined || existsSync(chromium);
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    include: ['test/**/*.test.ts', ...(inBrowser ? ['test/**/*.browser.ts'] : [])],
+    env: { STRIATE_CHROMIUM: chromium },
     // A process for each file, as a crash of native code takes its process with it.
     pool: 'forks',
     // By default one core would be left idle.

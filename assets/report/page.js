@@ -69,8 +69,8 @@
       this.hidden = new Set();
       /** @type {uPlot | null} */
       this.plot = null;
-      /** @type {number[]} */
-      this.drawn = [];
+      /** The first and the last batch that are drawn. @type {(number | undefined)[]} */
+      this.span = [];
 
       this.figure = element('figure', 'chart');
       const heading = element('h3', '', title);
@@ -124,8 +124,8 @@
       if (this.lines.length === 0) return [[]];
       // A logarithm is of what is above 0.
       const above = /** @param {(number | null)[]} y */ (y) =>
-        this.logarithmic ? y.map((value) => (value !== null && value > 0 ? value : null)) : y;
-      return uPlot.join(this.lines.map(({ x, y }) => /** @type {uPlot.AlignedData} */ ([x, above(y)])));
+        y.map((value) => (value !== null && (value > 0 || !this.logarithmic) ? value : null));
+      return uPlot.join(this.lines.map(({ x, y }) => /** @type {uPlot.AlignedData} */ ([[...x], above(y)])));
     }
 
     rebuild() {
@@ -203,18 +203,17 @@
       if (!this.plot || document.hidden) return;
       // Someone who looks at a part of it goes on doing so.
       const { min, max } = this.plot.scales['x'] ?? {};
-      const [first, last] = [this.drawn[0], this.drawn.at(-1)];
-      const part = this.drawn.length > 1 && (min !== first || max !== last);
-      const data = this.data();
-      this.plot.setData(data, !part);
+      const [first, last] = this.span;
+      const part = first !== last && (min !== first || max !== last);
+      this.plot.setData(this.data(), !part);
       if (part) this.plot.redraw();
-      this.drawn = /** @type {number[]} */ (data[0]);
       this.describe();
     }
 
     /** What the picture shows, in words. */
     describe() {
-      this.drawn = /** @type {number[]} */ (this.plot?.data[0] ?? []);
+      const drawn = this.plot?.data[0] ?? [];
+      this.span = [drawn[0], drawn[drawn.length - 1]];
       const values = this.lines.map(
         ({ name, y }) =>
           `${name} ${formatted(
@@ -222,7 +221,7 @@
             this.format,
           )}`,
       );
-      const batches = (this.drawn.at(-1) ?? 0).toLocaleString('en-US');
+      const batches = (this.span[1] ?? 0).toLocaleString('en-US');
       this.area.setAttribute(
         'aria-label',
         `${this.title} over ${batches} batches, at the end: ${values.join(', ')}. The arrow keys read values.`,

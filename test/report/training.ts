@@ -14,13 +14,13 @@ export const hostile = [
 
 /** Images of a stripe across or down, or of nothing but noise, in three classes. */
 export function stripes(n: number, seed: number, classes?: readonly string[], side = 12): data.TensorDataset {
-  const images = noise(n * side * side * 3, seed).map((value) => 0.5 + 0.25 * value);
+  const images = noise(n * side * side * 3, seed).map((value) => 0.35 + 0.15 * value);
   const labels = Int32Array.from({ length: n }, (_, i) => i % 3);
   for (let i = 0; i < n; i++) {
     const line = (i * 7 + seed) % side;
     for (let k = 0; k < side && labels[i]! < 2; k++) {
       const [y, x] = labels[i] === 0 ? [line, k] : [k, line];
-      images[((i * side + y) * side + x) * 3 + (i % 3)]! += 0.3;
+      images[((i * side + y) * side + x) * 3 + (i % 3)]! += 0.45;
     }
   }
   return new data.TensorDataset(
