@@ -1,5 +1,5 @@
 import { describe } from '../describe.js';
-import type { BatchEnd, Callback, EpochBegin, EpochEnd, TrainBegin, TrainEnd } from '../train/callback.js';
+import type { BatchEnd, Callback, EpochEnd, TrainBegin, TrainEnd } from '../train/callback.js';
 import { checkedReportOptions, type ReportOptions } from './options.js';
 import { assets, page, policyOf, type Assets } from './page.js';
 import { Recorder, type RecorderOptions } from './recorder.js';
@@ -129,8 +129,8 @@ export class Dashboard implements Callback, AsyncDisposable {
     this.#timer.unref();
   }
 
-  onEpochBegin(event: EpochBegin): void {
-    this.#view?.recorder.epochBegin(event);
+  onEpochBegin(): void {
+    this.#view?.recorder.epochBegin();
   }
 
   onBatchEnd(event: BatchEnd): void {

@@ -1,5 +1,5 @@
 import type { Summary } from '../nn/summary.js';
-import type { BatchEnd, EndReason, EpochBegin, EpochEnd, TrainBegin, TrainEnd } from '../train/callback.js';
+import type { BatchEnd, EndReason, EpochEnd, TrainBegin, TrainEnd } from '../train/callback.js';
 import type { EpochRecord } from '../train/history.js';
 import { Curves } from './curves.js';
 import { disposeBatches, probeOf, type Probe } from './probe.js';
@@ -38,7 +38,7 @@ export class Recorder {
   #ended: number | null = null;
   #probe: Part<Probe> = { missing: 'training has not begun' };
   #spent = 0;
-  /** Epochs before this fit(), where it went on from a checkpoint; null before the first begins. */
+  /** Epochs before this fit(), where it went on from a checkpoint, with a part of one; null before the first batch. */
   #before: number | null = null;
   #batchEnded = performance.now();
   #recentSamples = 0;
@@ -102,13 +102,13 @@ export class Recorder {
     this.summary = await summaryOf(trainer.model, this.#probe);
   }
 
-  epochBegin({ epoch }: EpochBegin): void {
-    this.#before ??= epoch - 1;
+  epochBegin(): void {
     this.#batchEnded = performance.now();
   }
 
   batchEnd(event: BatchEnd): void {
     const { batch, samples } = event;
+    if (this.#before === null) this.#goOn(event);
     // Its means over the epoch are worked out when they are asked for.
     this.now = event;
     const time = performance.now();
@@ -123,15 +123,26 @@ export class Recorder {
 
   /** The promise settles when the model may be trained on. */
   async epochEnd({ record }: EpochEnd): Promise<void> {
-    this.epochsEnded = record.epoch;
-    this.epochs.push(record);
-    if (this.epochs.length > epochsListed) this.epochs.shift();
-    if (this.best === null || deciding(record) < deciding(this.best)) this.best = record;
-    this.curves.epoch(record, this.now?.step ?? record.epoch);
+    this.#list(record, this.now?.step ?? record.epoch);
     const spent = this.#spent / (performance.now() - this.#started);
     if (this.snapshot === null || spent < snapshotShare || record.epoch === this.totalEpochs) {
       await this.#takeSnapshot(record.epoch);
     }
+  }
+
+  /** Takes up the epochs before a checkpoint that training goes on from: their batches are not known any more. */
+  #goOn({ trainer, epoch, batch, step }: BatchEnd): void {
+    this.#before = epoch - 1 + (this.batches ? (batch - 1) / this.batches : 0);
+    const batches = (step - batch) / (epoch - 1);
+    for (const record of trainer.history.epochs) this.#list(record, record.epoch * batches);
+  }
+
+  #list(record: EpochRecord, step: number): void {
+    this.epochsEnded = record.epoch;
+    this.epochs.push(record);
+    if (this.epochs.length > epochsListed) this.epochs.shift();
+    if (this.best === null || deciding(record) < deciding(this.best)) this.best = record;
+    this.curves.epoch(record, step);
   }
 
   /** The promise settles when all is there; it holds no tensors then. */

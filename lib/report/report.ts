@@ -1,7 +1,7 @@
 import { describe } from '../describe.js';
 import { writeFileAtomically } from '../io/atomicFile.js';
 import { StriateError } from '../native.js';
-import type { BatchEnd, Callback, EpochBegin, EpochEnd, TrainBegin, TrainEnd } from '../train/callback.js';
+import type { BatchEnd, Callback, EpochEnd, TrainBegin, TrainEnd } from '../train/callback.js';
 import { checkedReportOptions, type ReportOptions } from './options.js';
 import { assets, page } from './page.js';
 import { Recorder, type RecorderOptions } from './recorder.js';
@@ -47,8 +47,8 @@ export class Report implements Callback {
     await recorder.begin(this.#options);
   }
 
-  onEpochBegin(event: EpochBegin): void {
-    this.#view?.recorder.epochBegin(event);
+  onEpochBegin(): void {
+    this.#view?.recorder.epochBegin();
   }
 
   onBatchEnd(event: BatchEnd): void {

@@ -186,7 +186,7 @@ test('batches that come as they come have curves, and no predictions', async () 
         train: { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('taken')) }) },
         validation: undefined,
       }),
-    onEpochBegin: (event) => report.onEpochBegin(event),
+    onEpochBegin: () => report.onEpochBegin(),
     onBatchEnd: (event) => report.onBatchEnd(event),
     onEpochEnd: (event) => report.onEpochEnd(event),
     onTrainEnd: (event) => report.onTrainEnd(event),
