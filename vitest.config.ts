@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 
-/** Tests in a browser are for machines that have one: Debian's Chromium, or what STRIATE_CHROMIUM names. */
-const chromium = process.env['STRIATE_CHROMIUM'] ?? '/usr/bin/chromium';
-const inBrowser = process.env['STRIATE_CHROMIUM'] !== undefined || existsSync(chromium);
+/** Tests in a browser are for machines that have one: Debian's Chromium, or what STRIATE_CHROMIUM names; '' is none. */
+const named = process.env['STRIATE_CHROMIUM'];
+const chromium = named ?? '/usr/bin/chromium';
+const inBrowser = named === undefined ? existsSync(chromium) : named !== '';
 
 export default defineConfig({
   test: {

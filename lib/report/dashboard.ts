@@ -1,4 +1,5 @@
 import { describe } from '../describe.js';
+import { StriateError } from '../native.js';
 import type { BatchEnd, Callback, EpochEnd, TrainBegin, TrainEnd } from '../train/callback.js';
 import { checkedReportOptions, type ReportOptions } from './options.js';
 import { assets, page, policyOf, type Assets } from './page.js';
@@ -49,9 +50,14 @@ export class Dashboard implements Callback, AsyncDisposable {
   readonly #server: LoopbackServer;
   #listening: Promise<string> | null = null;
   #assets: Assets | null = null;
+  /** Of the training that runs. */
+  #recorder: Recorder | null = null;
+  /** Of that, or of the last. */
   #view: View | null = null;
   #changes: Changes | null = null;
   #timer: NodeJS.Timeout | null = null;
+  /** What drawing failed with, which would end the process if a timer threw it. */
+  #failure: Error | null = null;
 
   constructor({
     port = 8737,
@@ -122,30 +128,41 @@ export class Dashboard implements Callback, AsyncDisposable {
     await this.listen();
     const recorder = new Recorder(event, this.#options);
     await recorder.begin(this.#options);
+    this.#recorder = recorder;
     this.#view = new View(recorder);
     this.#changes = new Changes(this.#view);
     this.#server.tell(JSON.stringify(this.#content()));
-    this.#timer = setInterval(() => this.#tell(), pace);
+    this.#failure = null;
+    this.#timer = setInterval(() => {
+      try {
+        this.#tell();
+      } catch (error) {
+        this.#failure = error instanceof Error ? error : new StriateError(String(error));
+        this.#pause();
+      }
+    }, pace);
     this.#timer.unref();
   }
 
   onEpochBegin(): void {
-    this.#view?.recorder.epochBegin();
+    this.#recorder?.epochBegin();
   }
 
   onBatchEnd(event: BatchEnd): void {
-    this.#view?.recorder.batchEnd(event);
+    this.#recorder?.batchEnd(event);
   }
 
   async onEpochEnd(event: EpochEnd): Promise<void> {
-    await this.#view?.recorder.epochEnd(event);
+    await this.#recorder?.epochEnd(event);
   }
 
   async onTrainEnd(event: TrainEnd): Promise<void> {
     try {
-      await this.#view?.recorder.end(event);
+      this.#recorder?.end(event);
+      if (this.#failure !== null) throw this.#failure;
       this.#tell();
     } finally {
+      this.#recorder = null;
       this.#pause();
       if (!this.stay) await this.close();
     }

@@ -16,7 +16,7 @@ const entities: Record<string, string> = {
 };
 
 /** Text as it stands in markup, also inside quotes. */
-export function escape(text: string): string {
+function escape(text: string): string {
   return text.replace(/[&<>"']/g, (character) => entities[character]!);
 }
 

@@ -10,24 +10,27 @@ import { partNames, type Content, type Parts } from './view.js';
 export interface Assets {
   styles: readonly string[];
   scripts: readonly string[];
+  /** Of the library, whose copies have to carry it. */
+  license: string;
 }
 
 let loaded: Promise<Assets> | undefined;
 
 /** @throws StriateError where the package uplot is not installed, or striate is not all there */
 export function assets(): Promise<Assets> {
-  loaded ??= load().catch((error: unknown) => {
+  loaded ??= load(import.meta.url).catch((error: unknown) => {
     loaded = undefined;
     throw error;
   });
   return loaded;
 }
 
-async function load(): Promise<Assets> {
-  const { resolve } = createRequire(import.meta.url);
+/** The same, with packages as they are found from a file. */
+export async function load(from: string): Promise<Assets> {
+  const { resolve } = createRequire(from);
   const charts = async (file: string): Promise<string> => {
     try {
-      return await readFile(resolve(`uplot/dist/${file}`), 'utf8');
+      return await readFile(resolve(`uplot/${file}`), 'utf8');
     } catch (cause) {
       throw new StriateError(
         'the curves of dashboards and reports want the package uplot: npm install uplot',
@@ -46,8 +49,9 @@ async function load(): Promise<Assets> {
     }
   };
   return {
-    styles: [await charts('uPlot.min.css'), await own('page.css')],
-    scripts: [await charts('uPlot.iife.min.js'), await own('page.js')],
+    styles: [await charts('dist/uPlot.min.css'), await own('page.css'), await own('sections.css')],
+    scripts: [await charts('dist/uPlot.iife.min.js'), await own('page.js')],
+    license: await charts('LICENSE'),
   };
 }
 
@@ -85,6 +89,7 @@ export function page({ title, begun, parts: markup, charts }: Content, parts: As
   };
   const [, ...sections] = partNames;
   return html`<!doctype html>
+    <!-- The curves are drawn by uPlot. ${parts.license} -->
     <html lang="en">
       <head>
         <meta charset="utf-8" />
@@ -102,6 +107,7 @@ export function page({ title, begun, parts: markup, charts }: Content, parts: As
           <h1><bdi id="title">${shortened(title)}</bdi></h1>
           <p id="begun">${begun === null ? null : `Begun ${begun.slice(0, 16).replace('T', ' ')} UTC`}</p>
           <div id="connection" role="status"></div>
+          <h2 class="unseen">${headings.status}</h2>
           <div id="status" data-part="status">${new Html(markup.status)}</div>
           <nav aria-label="Sections">
             <ul>

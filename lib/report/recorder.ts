@@ -37,7 +37,9 @@ export class Recorder {
   readonly #started = performance.now();
   #ended: number | null = null;
   #probe: Part<Probe> = { missing: 'training has not begun' };
+  /** Milliseconds that snapshots took, and the last of them. */
   #spent = 0;
+  #lastSpent = 0;
   /** Epochs before this fit(), where it went on from a checkpoint, with a part of one; null before the first batch. */
   #before: number | null = null;
   #batchEnded = performance.now();
@@ -108,12 +110,13 @@ export class Recorder {
 
   batchEnd(event: BatchEnd): void {
     const { batch, samples } = event;
-    if (this.#before === null) this.#goOn(event);
+    const first = this.#before === null;
+    if (first) this.#goOn(event);
     // Its means over the epoch are worked out when they are asked for.
     this.now = event;
     const time = performance.now();
     // Of an epoch's first batch, the time is that of all that fills the pipeline.
-    if (batch > 1) {
+    if (batch > 1 && !first) {
       this.#recentSamples = 0.9 * this.#recentSamples + samples;
       this.#recentTime = 0.9 * this.#recentTime + (time - this.#batchEnded) / 1000;
     }
@@ -124,8 +127,8 @@ export class Recorder {
   /** The promise settles when the model may be trained on. */
   async epochEnd({ record }: EpochEnd): Promise<void> {
     this.#list(record, this.now?.step ?? record.epoch);
-    const spent = this.#spent / (performance.now() - this.#started);
-    if (this.snapshot === null || spent < snapshotShare || record.epoch === this.totalEpochs) {
+    const share = (this.#spent + this.#lastSpent) / (performance.now() - this.#started);
+    if (this.snapshot === null || share < snapshotShare || record.epoch === this.totalEpochs) {
       await this.#takeSnapshot(record.epoch);
     }
   }
@@ -145,24 +148,19 @@ export class Recorder {
     this.curves.epoch(record, step);
   }
 
-  /** The promise settles when all is there; it holds no tensors then. */
-  async end({ reason }: Pick<TrainEnd, 'reason'>): Promise<void> {
+  /** Afterwards it holds no tensors. The model may not be any more what it was after the last epoch: it is not looked at. */
+  end({ reason }: Pick<TrainEnd, 'reason'>): void {
     this.phase = reason;
     this.#ended = performance.now();
-    const stale = this.epochsEnded > 0 && this.snapshot?.epoch !== this.epochsEnded;
-    try {
-      // A model that failed may be in any state, and one that was aborted is not as it was after the epoch.
-      if (stale && reason === 'stopped') await this.#takeSnapshot(this.epochsEnded);
-    } finally {
-      if ('value' in this.#probe) disposeBatches(this.#probe.value.batches);
-      this.#probe = { missing: 'training has ended' };
-    }
+    if ('value' in this.#probe) disposeBatches(this.#probe.value.batches);
+    this.#probe = { missing: 'training has ended' };
   }
 
   async #takeSnapshot(epoch: number): Promise<void> {
     const start = performance.now();
     this.snapshot = await takeSnapshot(this.#begin.trainer.model, this.#probe, epoch);
-    this.#spent += performance.now() - start;
+    this.#lastSpent = performance.now() - start;
+    this.#spent += this.#lastSpent;
   }
 }
 

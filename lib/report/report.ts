@@ -67,7 +67,7 @@ export class Report implements Callback {
     const view = this.#view;
     if (!view) return;
     this.#view = null;
-    await view.recorder.end(event);
+    view.recorder.end(event);
     await this.#write(view);
   }
 

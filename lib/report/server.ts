@@ -43,7 +43,14 @@ export class LoopbackServer {
   async listen(host: string, port: number): Promise<number> {
     const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 5000 });
     server.maxConnections = mostConnections;
-    server.on('request', (request, response) => this.#answer(request, response));
+    server.on('request', (request, response) => {
+      try {
+        this.#answer(request, response);
+      } catch (error) {
+        // Out of here it would end the process, and training with it.
+        refuse(response, 500, `The page cannot be drawn: ${String(error)}\n`);
+      }
+    });
     await new Promise<void>((resolve, reject) => {
       server.on('error', (cause: NodeJS.ErrnoException) => reject(failure(host, port, cause)));
       server.listen({ host, port, exclusive: true }, resolve);
@@ -77,22 +84,11 @@ export class LoopbackServer {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    const refuse = (status: number, text: string, headers: Record<string, string> = {}): void => {
-      const length = Buffer.byteLength(text);
-      response.writeHead(status, {
-        ...safety,
-        'Content-Type': 'text/plain; charset=utf-8',
-        'Content-Length': length,
-        Connection: 'close',
-        ...headers,
-      });
-      response.end(text);
-    };
     const site = request.headers['sec-fetch-site'] ?? 'none';
     if (!this.#names.has(request.headers.host?.toLowerCase() ?? '')) {
-      refuse(403, 'This is for the machine that it runs on, by its address.\n');
+      refuse(response, 403, 'This is for the machine that it runs on, by its address.\n');
     } else if (request.method !== 'GET') {
-      refuse(405, 'This answers GET alone.\n', { Allow: 'GET' });
+      refuse(response, 405, 'This answers GET alone.\n', { Allow: 'GET' });
     } else if (request.url === '/') {
       const { markup, policy } = this.#source.page();
       response.writeHead(200, {
@@ -103,11 +99,11 @@ export class LoopbackServer {
       });
       response.end(markup);
     } else if (request.url !== '/events') {
-      refuse(404, 'There is nothing here but / and /events.\n');
+      refuse(response, 404, 'There is nothing here but / and /events.\n');
     } else if (site !== 'none' && site !== 'same-origin') {
-      refuse(403, 'Events are for the page of this dashboard.\n');
+      refuse(response, 403, 'Events are for the page of this dashboard.\n');
     } else if (this.#clients.size >= this.#mostClients) {
-      refuse(503, `There are ${this.#mostClients} listeners already; close another page.\n`, {
+      refuse(response, 503, `There are ${this.#mostClients} listeners already; close another page.\n`, {
         'Retry-After': '10',
       });
     } else {
@@ -116,6 +112,7 @@ export class LoopbackServer {
   }
 
   #join(response: ServerResponse): void {
+    const everything = this.#source.whole();
     response.writeHead(200, { ...safety, 'Content-Type': 'text/event-stream; charset=utf-8' });
     const client: Client = { response, behind: false, missed: false };
     this.#clients.add(client);
@@ -125,11 +122,31 @@ export class LoopbackServer {
       client.behind = false;
       if (!client.missed) return;
       client.missed = false;
-      send(client, this.#source.whole());
+      try {
+        send(client, this.#source.whole());
+      } catch (error) {
+        response.destroy(error as Error);
+      }
     });
     response.write('retry: 1000\n\n');
-    send(client, this.#source.whole());
+    send(client, everything);
   }
+}
+
+function refuse(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(status, {
+    ...safety,
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+    Connection: 'close',
+    ...headers,
+  });
+  response.end(text);
 }
 
 const safety = {

@@ -1,7 +1,7 @@
 import { createServer, get, request, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Dashboard, StriateError, type DashboardOptions } from '../../lib/index.js';
+import { Dashboard, StriateError, type Callback, type DashboardOptions } from '../../lib/index.js';
 import type { Content } from '../../lib/report/view.js';
 import { classifier, hostile, stripes, train } from './training.js';
 
@@ -26,7 +26,7 @@ interface Answer {
 function ask(url: string, { method = 'GET', path = '/', headers = {} } = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(url);
-    const options = { hostname, port, path, method, headers, agent: false };
+    const options = { hostname: hostname.replace(/[[\]]/g, ''), port, path, method, headers, agent: false };
     const asked = request(options, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (piece: string) => (text += piece));
@@ -148,6 +148,14 @@ describe('the server', () => {
         /Dashboard: host is .*, wants '127\.0\.0\.1' or '::1'/,
       );
     }
+  });
+
+  test('listens on IPv6 where there is any, and tells where not', async () => {
+    const dashboard = new Dashboard({ port: 0, host: '::1' });
+    opened.push(dashboard);
+    const url = await dashboard.listen().catch((error: unknown) => error);
+    if (url instanceof Error) expect(String(url)).toMatch(/Dashboard: cannot listen on port 0 of ::1: /);
+    else expect((await ask(String(url))).status).toBe(200);
   });
 
   test('answers those who name this machine, so that no name of the web can be made to point here', async () => {
@@ -277,6 +285,31 @@ describe('the server', () => {
     expect(wrong({ samples: 1.5 })).toThrow('Dashboard: samples is 1.5');
     expect(wrong({ title: {} })).toThrow('Dashboard: title is an object, wants text');
   });
+});
+
+test('what cannot be drawn ends neither the process nor training; it is told afterwards', async () => {
+  const { dashboard, url } = await serving();
+  const listener = new Listener(url);
+  await listener.until(() => listener.messages.length > 0);
+  const answers: Answer[] = [];
+  const broken: Callback = {
+    onEpochEnd: async ({ trainer, epoch }) => {
+      const event = { trainer, epoch, batch: 1, step: 7, samples: 1, loss: 1, metrics: {}, learningRate: 1 };
+      const running = () => {
+        throw new Error('no mean');
+      };
+      dashboard.onBatchEnd(Object.defineProperty(event, 'running', { get: running }) as never);
+      answers.push(await ask(url), await ask(url, { path: '/events' }));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    },
+  };
+  const trainer = classifier();
+  const fit = { epochs: 2, batchSize: 16, progress: false, callbacks: [dashboard, broken] };
+  await expect(trainer.fit(stripes(32, 1), fit)).rejects.toThrow('no mean');
+  expect(trainer.history.epochs).toHaveLength(2);
+  expect(answers.map(({ status }) => status)).toEqual([500, 500, 500, 500]);
+  expect(answers[0]!.text).toBe('The page cannot be drawn: Error: no mean\n');
+  await expect(ask(url)).rejects.toThrow('ECONNREFUSED');
 });
 
 describe('events', () => {

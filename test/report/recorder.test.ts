@@ -53,7 +53,7 @@ describe('Recorder', () => {
     expect(recorder.done).toBe(1 / 4);
     expect(recorder.secondsLeft! / recorder.seconds).toBeCloseTo(3, 1);
     expect(recorder.samplesPerSecond).toBeGreaterThan(0);
-    await recorder.end({ reason: 'stopped' });
+    recorder.end({ reason: 'stopped' });
     expect([recorder.done, recorder.secondsLeft]).toEqual([1 / 4, null]);
     const { seconds } = recorder;
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -67,7 +67,7 @@ describe('Recorder', () => {
     expect(recorder.done).toBe(0);
     await recorder.epochEnd({ trainer, epoch: 1, record: record(1) });
     expect(recorder.done).toBe(1 / 4);
-    await recorder.end({ reason: 'failed' });
+    recorder.end({ reason: 'failed' });
   });
 
   test('takes up the epochs before a checkpoint, at their batches', async () => {
@@ -83,7 +83,7 @@ describe('Recorder', () => {
     expect(recorder.done).toBe(4 / 6);
     // One epoch has been trained here, two are to come.
     expect(recorder.secondsLeft! / recorder.seconds).toBeCloseTo(2, 1);
-    await recorder.end({ reason: 'aborted' });
+    recorder.end({ reason: 'aborted' });
   });
 
   test('memory is bounded: what is told of 12,800 epochs is not much more than of 1,600', async () => {
@@ -93,7 +93,7 @@ describe('Recorder', () => {
       await run(recorder, trainer, 1, epochs);
       expect(recorder.epochs).toHaveLength(100);
       expect(recorder.best?.epoch).toBe(epochs);
-      await recorder.end({ reason: 'aborted' });
+      recorder.end({ reason: 'aborted' });
       return JSON.stringify(new View(recorder).whole()).length;
     };
     const [short, long] = [await size(1600), await size(12_800)];
@@ -111,7 +111,7 @@ describe('Recorder', () => {
     const { epochs } = new View(recorder).parts();
     expect(epochs.match(/<tr>/g)).toHaveLength(102);
     expect(epochs).toMatch(/7\s*<span role="img" aria-label="best">/);
-    await recorder.end({ reason: 'aborted' });
+    recorder.end({ reason: 'aborted' });
   });
 
   test('looks at the model less often where that would take more than a twentieth of the time', async () => {
@@ -126,7 +126,7 @@ describe('Recorder', () => {
     // These epochs take no time: the first and the last are looked at, and few between.
     expect([seen[0], seen[49]]).toEqual([1, 50]);
     expect(new Set(seen).size).toBeLessThan(25);
-    await recorder.end({ reason: 'finished' });
+    recorder.end({ reason: 'finished' });
   });
 
   test('metrics: those that are numbers, a dozen at the most; loss is no other chart', async () => {
@@ -137,7 +137,7 @@ describe('Recorder', () => {
     await recorder.epochEnd({ trainer, epoch: 1, record: { ...record(1), metrics: given } });
     const ids = recorder.curves.charts.map(({ id }) => id);
     expect(ids).toEqual(['loss', ...Array.from({ length: 12 }, (_, i) => `metric${i}`), 'speed']);
-    await recorder.end({ reason: 'aborted' });
+    recorder.end({ reason: 'aborted' });
   });
 });
 
@@ -158,6 +158,6 @@ describe('Changes', () => {
     expect(line()).toMatchObject({ from: 1, x: expect.objectContaining({ length: 1998 }) as number[] });
     for (let step = 2000; step <= 2004; step++) recorder.batchEnd(batch(trainer, 1, step, step));
     expect(line()).toMatchObject({ from: 0, x: expect.objectContaining({ length: 1002 }) as number[] });
-    await recorder.end({ reason: 'aborted' });
+    recorder.end({ reason: 'aborted' });
   });
 });

@@ -2,8 +2,9 @@ import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { memory, Report, StriateError, synchronize, type Callback } from '../../lib/index.js';
+import { Recorder } from '../../lib/report/recorder.js';
 import { hostile, train } from './training.js';
 
 let folder: string;
@@ -58,7 +59,8 @@ describe('Report', () => {
     expect(policy).not.toContain('unsafe');
     const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
     const inline = [...page.matchAll(/<(?:script|style)>(.*?)<\/(?:script|style)>/gs)];
-    expect(inline).toHaveLength(4);
+    expect(inline).toHaveLength(5);
+    expect(page).toMatch(/uPlot\. The MIT License \(MIT\)[^]*permission notice shall be included/);
     for (const [, text] of inline) expect(policy).toContain(hash(text!));
     expect(visible(page)).not.toMatch(/\s(style|on\w+)=/);
   });
@@ -130,8 +132,26 @@ describe('Report', () => {
         if (epoch === 1) await rm(inner, { recursive: true });
       },
     };
-    await expect(train([new Report(path), remove], { epochs: 3 })).rejects.toThrow(`cannot write ${path}`);
+    // Half a minute goes by in each epoch, so that it is tried after each.
+    await hurried(async () => {
+      await expect(train([remove, new Report(path)], { epochs: 3 })).rejects.toThrow(`cannot write ${path}`);
+    });
     expect(epochs).toEqual([1, 2, 3]);
+  });
+
+  test('is written again on the way, when half a minute has gone by', async () => {
+    const states: string[] = [];
+    const look = {
+      onEpochEnd: async () => {
+        states.push(visible(await read()));
+      },
+    };
+    await hurried(() => train([new Report(file), look]));
+    expect(states[0]).toContain('After epoch 1.');
+    expect(states[1]).toContain('After epoch 2.');
+    expect(states[1]).toContain('<strong class="phase training">Training</strong>');
+    await train([new Report(file), look]);
+    expect(states[3]).not.toContain('After epoch');
   });
 
   test('replaces an older file as a whole', async () => {
@@ -166,6 +186,22 @@ describe('Report', () => {
     );
   });
 });
+
+/** Calls `work` while each epoch seems to take 40 s more. */
+async function hurried(work: () => Promise<unknown>): Promise<void> {
+  const now = performance.now.bind(performance);
+  let ahead = 0;
+  vi.spyOn(performance, 'now').mockImplementation(() => now() + ahead);
+  const begin = vi.spyOn(Recorder.prototype, 'epochBegin').mockImplementation(() => {
+    ahead += 40_000;
+  });
+  try {
+    await work();
+    expect(begin).toHaveBeenCalled();
+  } finally {
+    vi.restoreAllMocks();
+  }
+}
 
 /** Tensors more than before. */
 async function tensorsAfter(work: () => Promise<unknown>): Promise<number> {
