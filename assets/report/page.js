@@ -162,7 +162,7 @@
         height,
         scales: { x: { time: false }, y: this.logarithmic ? { distr: 3 } : {} },
         legend: { show: false },
-        padding: [8, 8, 0, 0],
+        padding: [8, 16, 0, 0],
         cursor: { y: false, points: { size: 7 }, sync: { key: 'batches' } },
         axes: [
           {
