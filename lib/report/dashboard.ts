@@ -1,5 +1,4 @@
 import { describe } from '../describe.js';
-import { StriateError } from '../native.js';
 import type { BatchEnd, Callback, EpochEnd, TrainBegin, TrainEnd } from '../train/callback.js';
 import { checkedReportOptions, type ReportOptions } from './options.js';
 import { assets, page, policyOf, type Assets } from './page.js';
@@ -56,8 +55,6 @@ export class Dashboard implements Callback, AsyncDisposable {
   #view: View | null = null;
   #changes: Changes | null = null;
   #timer: NodeJS.Timeout | null = null;
-  /** What drawing failed with, which would end the process if a timer threw it. */
-  #failure: Error | null = null;
 
   constructor({
     port = 8737,
@@ -132,15 +129,7 @@ export class Dashboard implements Callback, AsyncDisposable {
     this.#view = new View(recorder);
     this.#changes = new Changes(this.#view);
     this.#server.tell(JSON.stringify(this.#content()));
-    this.#failure = null;
-    this.#timer = setInterval(() => {
-      try {
-        this.#tell();
-      } catch (error) {
-        this.#failure = error instanceof Error ? error : new StriateError(String(error));
-        this.#pause();
-      }
-    }, pace);
+    this.#timer = setInterval(() => this.#tell(event), pace);
     this.#timer.unref();
   }
 
@@ -159,8 +148,8 @@ export class Dashboard implements Callback, AsyncDisposable {
   async onTrainEnd(event: TrainEnd): Promise<void> {
     try {
       this.#recorder?.end(event);
-      if (this.#failure !== null) throw this.#failure;
-      this.#tell();
+      // Unless it has failed before.
+      if (this.#timer) this.#tell(event);
     } finally {
       this.#recorder = null;
       this.#pause();
@@ -168,10 +157,16 @@ export class Dashboard implements Callback, AsyncDisposable {
     }
   }
 
-  #tell(): void {
+  #tell({ trainer }: TrainBegin | TrainEnd): void {
     if (this.#server.clients === 0) return;
-    const update = this.#changes?.next();
-    if (update) this.#server.tell(JSON.stringify(update));
+    try {
+      const update = this.#changes?.next();
+      if (update) this.#server.tell(JSON.stringify(update));
+    } catch (error) {
+      // Out of a timer it would end the process, and training with it.
+      this.#pause();
+      trainer.warn(`Dashboard: the page cannot be drawn: ${String(error)}; training goes on`);
+    }
   }
 
   #pause(): void {

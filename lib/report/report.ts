@@ -17,14 +17,14 @@ const pause = 30_000;
  *
  * The file is written when training begins, so that one that cannot be written is told before hours have gone by; then after
  * an epoch, when half a minute has passed since the last time; and when training ends, however it does. It is replaced as
- * a whole each time. Where writing fails on the way, training goes on, and it is tried again.
+ * a whole each time. Where writing fails on the way or in the end, training goes on, and the error is shown (Trainer.warn).
  *
  * ```ts
  * await trainer.fit(train, { epochs: 5, validation, callbacks: [new Report('lenet5.html', { title: 'LeNet-5' })] });
  * ```
  *
  * @throws TypeError, RangeError for options that are none; StriateError, out of fit(), where the file cannot be written
- *   when training begins or ends, or the package uplot is not installed
+ *   when training begins, or the package uplot is not installed
  */
 export class Report implements Callback {
   readonly file: string;
@@ -42,8 +42,9 @@ export class Report implements Callback {
 
   async onTrainBegin(event: TrainBegin): Promise<void> {
     const recorder = new Recorder(event, this.#options);
-    this.#view = new View(recorder);
-    await this.#write(this.#view);
+    const view = new View(recorder);
+    await this.#write(view);
+    this.#view = view;
     await recorder.begin(this.#options);
   }
 
@@ -59,8 +60,7 @@ export class Report implements Callback {
     const view = this.#view;
     if (!view) return;
     await view.recorder.epochEnd(event);
-    // What cannot be written now may be when training ends, which tells.
-    if (performance.now() - this.#written > pause) await this.#write(view).catch(() => undefined);
+    if (performance.now() - this.#written > pause) await this.#try(view, event);
   }
 
   async onTrainEnd(event: TrainEnd): Promise<void> {
@@ -68,7 +68,14 @@ export class Report implements Callback {
     if (!view) return;
     this.#view = null;
     view.recorder.end(event);
-    await this.#write(view);
+    await this.#try(view, event);
+  }
+
+  /** What has been learnt is not to be lost for want of a picture of it. */
+  async #try(view: View, { trainer }: EpochEnd | TrainEnd): Promise<void> {
+    await this.#write(view).catch((error: unknown) => {
+      trainer.warn(`${error instanceof Error ? error.message : String(error)}; training goes on`);
+    });
   }
 
   async #write(view: View): Promise<void> {

@@ -9,7 +9,14 @@ const options = { title: undefined, samples: 30 };
 
 function recorded(trainer: Trainer, epochs: number, batches: number | null = 10): Recorder {
   return new Recorder(
-    { trainer, epochs, batches: batches ?? undefined, train: stripes(30, 1), validation: undefined },
+    {
+      trainer,
+      epochs,
+      batches: batches ?? undefined,
+      train: stripes(30, 1),
+      validation: undefined,
+      resumed: false,
+    },
     options,
   );
 }

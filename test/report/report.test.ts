@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { memory, Report, StriateError, synchronize, type Callback } from '../../lib/index.js';
+import { Checkpoint, memory, Report, StriateError, synchronize, type Callback } from '../../lib/index.js';
 import { Recorder } from '../../lib/report/recorder.js';
+import type { Content } from '../../lib/report/view.js';
 import { hostile, train } from './training.js';
 
 let folder: string;
@@ -109,6 +110,7 @@ describe('Report', () => {
 
   test('what cannot be written is told before training begins', async () => {
     const missing = join(folder, 'missing', 'report.html');
+    const warnings: string[] = [];
     let batches = 0;
     const count = {
       onBatchEnd: () => {
@@ -116,27 +118,47 @@ describe('Report', () => {
       },
     };
     await expect(train([new Report(missing), count])).rejects.toThrow(StriateError);
-    await expect(train([new Report(missing), count])).rejects.toThrow(
+    await expect(train([new Report(missing), count], { warnings })).rejects.toThrow(
       `Report: cannot write ${missing}: ENOENT`,
     );
     expect(batches).toBe(0);
+    expect(warnings).toEqual([]);
   });
 
-  test('what cannot be written any more does not end training, and is told when that ends', async () => {
+  test('what cannot be written any more does not end training, and is told', async () => {
     const inner = await mkdtemp(join(folder, 'inner-'));
     const path = join(inner, 'report.html');
-    const epochs: number[] = [];
     const remove = {
       onEpochEnd: async ({ epoch }: { epoch: number }) => {
-        epochs.push(epoch);
         if (epoch === 1) await rm(inner, { recursive: true });
       },
     };
-    // Half a minute goes by in each epoch, so that it is tried after each.
+    const warnings: string[] = [];
+    // Half a minute goes by in each epoch, so that it is tried after each, and when training ends.
     await hurried(async () => {
-      await expect(train([remove, new Report(path)], { epochs: 3 })).rejects.toThrow(`cannot write ${path}`);
+      const { history } = await train([remove, new Report(path)], { epochs: 3, warnings });
+      expect(history.epochs).toHaveLength(3);
     });
-    expect(epochs).toEqual([1, 2, 3]);
+    expect(warnings).toHaveLength(4);
+    for (const warning of warnings) {
+      expect(warning).toMatch(/^Report: cannot write .*report\.html: ENOENT.*; training goes on$/);
+    }
+  });
+
+  test('of training that goes on from a checkpoint, has the epochs before it', async () => {
+    await train([new Checkpoint({ folder })], { epochs: 2 });
+    await train([new Report(file)], { epochs: 4, resume: join(folder, 'last.safetensors') });
+    const page = await read();
+    expect(visible(page)).toContain('epoch 4 of 4');
+    expect(
+      [...visible(page).matchAll(/<th scope="row">\s*(\d)/g)].slice(-20).map(([, epoch]) => epoch),
+    ).toEqual(expect.arrayContaining(['4', '3', '2', '1']));
+    const { charts } = JSON.parse(
+      /<script type="application\/json" id="data">([^]*?)<\/script>/.exec(page)![1]!,
+    ) as Content;
+    const lines = Object.fromEntries(charts[0]!.lines.map(({ kind, x }) => [kind, x]));
+    expect(lines['training']).toEqual([6, 12, 18, 24]);
+    expect(lines['batch']).toEqual(Array.from({ length: 12 }, (_, i) => 13 + i));
   });
 
   test('is written again on the way, when half a minute has gone by', async () => {

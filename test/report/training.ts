@@ -51,20 +51,24 @@ export interface Trained {
   classes?: readonly string[];
   validation?: boolean;
   signal?: AbortSignal;
+  resume?: string;
+  /** What is warned of. */
+  warnings?: string[];
 }
 
 /** Trains with these callbacks for some seconds at the most. */
 export async function train(
   callbacks: readonly Callback[],
-  { epochs = 2, samples = 96, classes, validation = true, signal }: Trained = {},
+  { epochs = 2, samples = 96, classes, validation = true, signal, resume, warnings }: Trained = {},
 ): Promise<Trainer> {
   const trainer = classifier();
   await trainer.fit(stripes(samples, 1, classes), {
     epochs,
     batchSize: 16,
     seed: 5,
-    progress: false,
+    progress: warnings ? { onWarning: (text) => void warnings.push(text) } : false,
     callbacks,
+    resume,
     ...(validation ? { validation: stripes(66, 2, classes) } : {}),
     ...(signal ? { signal } : {}),
   });
