@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Checkpoint, memory, Report, StriateError, synchronize, type Callback } from '../../lib/index.js';
+import { Checkpoint, memory, Report, StriateError, type Callback } from '../../lib/index.js';
 import { Recorder } from '../../lib/report/recorder.js';
 import type { Content } from '../../lib/report/view.js';
+import { collectGarbage } from '../garbage.js';
 import { hostile, train } from './training.js';
 
 let folder: string;
@@ -225,12 +226,12 @@ async function hurried(work: () => Promise<unknown>): Promise<void> {
   }
 }
 
-/** Tensors more than before. */
+/** Tensors more than before, but for those that nobody holds any more. */
 async function tensorsAfter(work: () => Promise<unknown>): Promise<number> {
-  await synchronize();
+  await collectGarbage();
   const before = memory().liveTensors;
   await work();
-  await synchronize();
+  await collectGarbage();
   return memory().liveTensors - before;
 }
 
