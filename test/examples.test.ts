@@ -72,6 +72,18 @@ const shown: Record<string, (out: string) => void> = {
     expect(out).toMatch(/\ncross-entropy +1\.349 +-0\.705 +0\.741 +-0\.035\n/);
     expect(out).toMatch(/\nsquared error +1\.667 +-1\.333 +0\.000 +0\.667\n/);
   },
+  'augmentation.mjs': (out) => {
+    for (const name of ['moved  ', 'moved and partly hidden']) {
+      expect(percent(out, name), name).toBeGreaterThan(percent(out, 'as they are') + 3);
+    }
+    expect(out).toMatch(/augmentation\.png\n/);
+  },
+  'training.mjs': (out) => {
+    const [whole, interrupted, resumed] = out.split('\n').map((line) => line.replace(/^\w+ +/, ''));
+    expect(resumed).toBe(whole);
+    expect(interrupted).toMatch(/^3 epochs/);
+    expect(out).toMatch(/the best, averaged: 9\d\.\d%, among its first two 9\d\.\d%\n/);
+  },
   'regularization.mjs': (out) => {
     const nothing = percent(out, 'nothing');
     for (const name of ['dropout', 'noise on the input', 'early stopping']) {

@@ -90,5 +90,9 @@ export interface Callback {
    * Takes over, after onTrainBegin, what state() gave, and copies of what tensors() gave. The tensors given are the
    * caller's.
    */
-  restore?(state: unknown, tensors: ReadonlyMap<string, Tensor<DType>>): void | Promise<void>;
+  restore?(
+    state: unknown,
+    tensors: ReadonlyMap<string, Tensor<DType>>,
+    trainer: Trainer,
+  ): void | Promise<void>;
 }

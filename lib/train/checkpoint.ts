@@ -27,6 +27,12 @@ export interface CheckpointOptions {
   readonly onError?: ((error: Error) => void) | undefined;
 }
 
+/** Which of them a state goes to. */
+interface Files {
+  readonly last: boolean;
+  readonly best: boolean;
+}
+
 interface CheckpointState {
   best: number | null;
   batchStep: number;
@@ -98,7 +104,9 @@ export class Checkpoint implements Callback {
   onStep({ trainer, step, last }: StepEnd): void {
     if (!last && step - this.#batchStep < this.everyBatches) return;
     this.#batchStep = step;
-    trainer.betweenBatches(async (capture) => this.#save(trainer, capture, ['last'], step));
+    trainer.betweenBatches(async (capture) =>
+      this.#save(trainer, capture, { last: true, best: false }, step),
+    );
   }
 
   onEpochEnd({ trainer, epoch, record }: EpochEnd): void {
@@ -106,8 +114,7 @@ export class Checkpoint implements Callback {
     const isBest = monitor ? this.#improves(monitoredValue('Checkpoint', record, monitor), monitor) : false;
     trainer.betweenBatches(async (capture, { step }) => {
       const due = epoch % this.everyEpochs === 0 || epoch === this.#epochs || trainer.stopping;
-      const names = [...(due ? ['last'] : []), ...(isBest ? ['best'] : [])];
-      if (names.length > 0) await this.#save(trainer, capture, names, step);
+      if (due || isBest) await this.#save(trainer, capture, { last: due, best: isBest }, step);
     });
   }
 
@@ -137,12 +144,12 @@ export class Checkpoint implements Callback {
   async #save(
     trainer: Trainer,
     capture: () => Promise<CheckpointContents>,
-    names: readonly string[],
+    files: Files,
     step: number,
   ): Promise<void> {
     await this.#writing;
     const contents = await capture();
-    const written = this.#write(contents, names, step).finally(() => {
+    const written = this.#write(contents, files, step).finally(() => {
       for (const copy of contents.tensors.values()) copy.dispose();
     });
     this.#writing = written.catch((error: unknown) => {
@@ -154,13 +161,22 @@ export class Checkpoint implements Callback {
     this.#writing.catch(() => undefined);
   }
 
-  async #write(contents: CheckpointContents, names: readonly string[], step: number): Promise<void> {
+  /** last.safetensors comes last: what goes on from it finds all that belongs to it. */
+  async #write(contents: CheckpointContents, { last, best }: Files, step: number): Promise<void> {
     await mkdir(this.folder, { recursive: true });
-    const [first = 'last', ...others] = names.map((name) => join(this.folder, `${name}.safetensors`));
+    const keeps = last && this.keep > 0;
+    const [first, ...others] = [
+      ...(keeps ? [`step-${String(step).padStart(8, '0')}`] : []),
+      ...(best ? ['best'] : []),
+      ...(last ? ['last'] : []),
+    ].map((name) => join(this.folder, `${name}.safetensors`));
+    if (first === undefined) return;
     await writeCheckpoint(first, contents);
+    if (keeps) await this.#removeOld();
     for (const other of others) await sameFile(first, other);
-    if (this.keep === 0 || names[0] !== 'last') return;
-    await sameFile(first, join(this.folder, `step-${String(step).padStart(8, '0')}.safetensors`));
+  }
+
+  async #removeOld(): Promise<void> {
     const kept = (await readdir(this.folder))
       .filter((name) => /^step-\d{8,}\.safetensors$/.test(name))
       .sort();

@@ -3,6 +3,7 @@ import { zerosLike } from '../ops/creation.js';
 import type { DType, Tensor } from '../tensor.js';
 import type { Callback, EpochEnd, TrainEnd } from './callback.js';
 import { modeOf, monitoredValue, type Monitored } from './monitor.js';
+import type { Trainer } from './trainer.js';
 
 export interface EarlyStoppingOptions {
   /** Default: 'validationLoss'. */
@@ -114,10 +115,12 @@ export class EarlyStopping implements Callback {
   restore(
     { best, bestEpoch, stoppedEpoch, waited }: EarlyStoppingState,
     weights: ReadonlyMap<string, Tensor<DType>>,
+    trainer: Trainer,
   ): void {
     Object.assign(this, { best, bestEpoch, stoppedEpoch });
     this.#waited = waited;
     if (this.restoreBestWeights && weights.size > 0) this.#remember(weights);
+    if (stoppedEpoch !== null) trainer.stop();
   }
 
   onTrainEnd({ trainer, reason }: TrainEnd): void {

@@ -19,8 +19,6 @@ export interface SavedState {
   totals: TotalsState;
   seconds: number;
   learningRate: number;
-  /** Whether training was to end. */
-  stopping: boolean;
   history: History;
   source: SourceIdentity;
   accumulate: number;
@@ -46,7 +44,7 @@ type AnySchedule = { stateDict(): unknown; loadStateDict(state: unknown): void }
 
 /** The state of training at this place in the queue: what is asked for afterwards does not change it. */
 export async function captured(fitting: Fitting): Promise<CheckpointContents> {
-  const { trainer, position, totals, seconds, learningRate, stopping, source } = fitting;
+  const { trainer, position, totals, seconds, learningRate, source } = fitting;
   const { model, optimizer, scheduling, history, accumulate, metrics } = trainer;
   const { tensors: optimized, ...rest } = optimizer.stateDict();
   const callbacks = stateful(fitting.callbacks);
@@ -55,7 +53,7 @@ export async function captured(fitting: Fitting): Promise<CheckpointContents> {
     version: 1,
     position: { ...position },
     totals: totals.state(),
-    ...{ seconds, learningRate, stopping },
+    ...{ seconds, learningRate },
     history: structuredClone(history),
     source: source.identity,
     accumulate,
@@ -142,7 +140,9 @@ export async function restored(fitting: Fitting, { file, tensors, state }: ReadC
     const [i, saved] = [...left].find(([, { kind }]) => kind === kindOf(callback)) ?? [];
     if (i === undefined || !saved) continue;
     left.delete(i);
-    await withTensors(partOf(tensors, `callbacks.${i}.`), (own) => callback.restore?.(saved.state, own));
+    await withTensors(partOf(tensors, `callbacks.${i}.`), (own) =>
+      callback.restore?.(saved.state, own, trainer),
+    );
   }
   try {
     await withTensors(partOf(tensors, 'optimizer.'), (own) => restoreSteering(trainer, state, own));
@@ -154,8 +154,8 @@ export async function restored(fitting: Fitting, { file, tensors, state }: ReadC
   if (state.source.seed !== null) fitting.source.reseed?.(state.source.seed);
   fitting.totals.restore(state.totals);
   Object.assign(fitting.position, state.position);
-  const { seconds, learningRate, stopping } = state;
-  Object.assign(fitting, { seconds, learningRate, stopping });
+  const { seconds, learningRate } = state;
+  Object.assign(fitting, { seconds, learningRate });
   trainer.history = state.history;
   setRandomState(state.random);
 }

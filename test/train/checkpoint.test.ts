@@ -24,6 +24,7 @@ import {
   type Callback,
   type FitOptions,
   type TrainerOptions,
+  type EpochEnd,
 } from '../../lib/index.js';
 import { noise } from '../check.js';
 import { collectGarbage } from '../garbage.js';
@@ -147,7 +148,22 @@ describe('Checkpoint', () => {
     expect(await weights(raw)).not.toEqual(await weights(trainer));
   });
 
-  test('of training that was to end ends', async () => {
+  test('of training that was asked to stop goes on', async () => {
+    const folder = await newFolder();
+    const ends = {
+      onEpochEnd: ({ trainer, epoch }: EpochEnd) => {
+        if (epoch === 2) trainer.stop();
+      },
+    };
+    const checkpoint = () => new Checkpoint({ folder });
+    const short = await fit(classifier(), { epochs: 5, callbacks: [ends, checkpoint()] });
+    expect(short.epochs).toHaveLength(2);
+    const resume = join(folder, 'last.safetensors');
+    const { epochs } = await fit(classifier(), { epochs: 5, resume, callbacks: [checkpoint()] });
+    expect(epochs).toHaveLength(5);
+  });
+
+  test('of training that has stopped early ends', async () => {
     const folder = await newFolder();
     const early = () => new EarlyStopping({ monitor: 'loss', mode: 'max' });
     await fit(classifier(), { epochs: 9, callbacks: [early(), new Checkpoint({ folder })] });
