@@ -13,7 +13,10 @@ namespace striate {
 template <class Work>
 void parallelOnThreads(int64_t pieces, const Work& work) {
   if (pieces <= 1 || teamSize() == 1) {
-    for (int64_t i = 0; i < pieces; ++i) work(i, 0);
+    for (int64_t i = 0; i < pieces; ++i) {
+      work(i, 0);
+      betweenPieces();
+    }
     return;
   }
   shareOut(pieces, {[](const void* context, int64_t i, int thread) {

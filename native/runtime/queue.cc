@@ -9,6 +9,7 @@
 #include <iterator>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -86,6 +87,7 @@ void execute(Command& command) {
 }
 
 void executeProfiled(Command& command) {
+  if (!command.profile) return execute(command);
   const int64_t start = command.profile->now();
   execute(command);
   const int64_t end = command.profile->now();
@@ -96,11 +98,18 @@ void executeProfiled(Command& command) {
   }
 }
 
+/// Whether `command` may run in the middle of `other`: neither sees or changes anything of the other's. What
+/// only marks a place in the queue stays where it is.
+bool mayInterrupt(const Command& command, const Command& other) {
+  if ((command.reads.empty() && command.writes.empty()) || !produced(command)) return false;
+  return std::none_of(command.reads.begin(), command.reads.end(), [&](const auto& storage) {
+    return std::find(other.reads.begin(), other.reads.end(), storage) != other.reads.end();
+  });
+}
+
 class Queue {
  public:
-  Queue() {
-    std::thread([this] { work(); }).detach();
-  }
+  Queue();
 
   void push(Command command) {
     std::unique_lock lock(mutex_);
@@ -110,6 +119,7 @@ class Queue {
     heldBytes_ += command.heldBytes;
     ++waiting_;
     count_.store(waiting_ + (running_ ? 1 : 0), std::memory_order_release);
+    if (command.lane == Lane::express) interlude().wanted.store(true, std::memory_order_relaxed);
     lanes_[static_cast<size_t>(command.lane)].push_back(std::move(command));
     if (asleep_) {
       asleep_ = false;
@@ -130,8 +140,22 @@ class Queue {
       for (const Command& command : dropped) heldBytes_ -= command.heldBytes;
       waiting_ -= dropped.size();
       room_.notify_all();
-      finished_.wait(lock, [&] { return running_ != stream; });
+      finished_.wait(lock, [&] { return running_ != stream && interrupting_ != stream; });
       count_.store(waiting_ + (running_ ? 1 : 0), std::memory_order_release);
+    }
+  }
+
+  /// Works off what may overtake the command that runs. Called in the middle of that.
+  void serveExpress() {
+    if (std::this_thread::get_id() != thread_ || !current_ || interrupting_) return;
+    while (std::optional<Command> command = nextInterrupting()) {
+      executeProfiled(*command);
+      // Memory goes back before the next command asks for some.
+      command.reset();
+      std::lock_guard lock(mutex_);
+      interrupting_ = nullptr;
+      count_.store(waiting_ + 1, std::memory_order_release);
+      finished_.notify_all();
     }
   }
 
@@ -139,15 +163,18 @@ class Queue {
 
  private:
   void work() {
+    {
+      std::lock_guard lock(mutex_);
+      thread_ = std::this_thread::get_id();
+    }
     Command command = next();
     for (;;) {
       const int team = threads();
       withTeam(team, [&] {
         do {
-          if (command.profile)
-            executeProfiled(command);
-          else
-            execute(command);
+          current_ = &command;
+          executeProfiled(command);
+          current_ = nullptr;
           // Memory goes back before the next command asks for some.
           command.run = nullptr;
           command.reads.clear();
@@ -165,12 +192,31 @@ class Queue {
       std::this_thread::yield();
     std::unique_lock lock(mutex_);
     arrival_.wait(lock, [&] { return !(asleep_ = waiting_ == 0); });
-    auto& lane = chooseLane();
+    Command command = takeFrom(chooseLane());
+    running_ = command.stream.get();
+    interlude().wanted.store(!lanes_[static_cast<size_t>(Lane::express)].empty(), std::memory_order_relaxed);
+    return command;
+  }
+
+  /// The next command that may interrupt the one that runs; nothing where there is none, and then none comes
+  /// before another command runs, or is pushed.
+  std::optional<Command> nextInterrupting() {
+    std::lock_guard lock(mutex_);
+    auto& express = lanes_[static_cast<size_t>(Lane::express)];
+    if (express.empty() || !mayInterrupt(express.front(), *current_)) {
+      interlude().wanted.store(false, std::memory_order_relaxed);
+      return std::nullopt;
+    }
+    Command command = takeFrom(express);
+    interrupting_ = command.stream.get();
+    return command;
+  }
+
+  Command takeFrom(std::deque<Command>& lane) {
     Command command = std::move(lane.front());
     lane.pop_front();
     --waiting_;
     heldBytes_ -= command.heldBytes;
-    running_ = command.stream.get();
     if (blocked_ && waiting_ <= roomyCommands && heldBytes_ <= roomyHeldBytes) room_.notify_all();
     return command;
   }
@@ -199,13 +245,23 @@ class Queue {
   int64_t heldBytes_ = 0;
   bool asleep_ = false;
   const Stream* running_ = nullptr;
+  /// That of the command that runs in the middle of another.
+  const Stream* interrupting_ = nullptr;
   std::atomic<size_t> count_{0};
+  // The compute thread's own.
+  std::thread::id thread_;
+  const Command* current_ = nullptr;
 };
 
 /// Never destroyed: its thread may still run when the process leaves main.
 Queue& queue() {
   static Queue& instance = *std::make_unique<Queue>().release();
   return instance;
+}
+
+Queue::Queue() {
+  interlude().run = [] { queue().serveExpress(); };
+  std::thread([this] { work(); }).detach();
 }
 
 }  // namespace

@@ -3,8 +3,9 @@
 // Every Node environment (the main thread, each Worker) has a Stream. Commands of all streams go through one
 // queue with two lanes to one compute thread, which owns the OpenMP team. Commands of a lane run in order;
 // between two commands the thread takes from the express lane first, unless the command there waits for what
-// the other lane has yet to produce. A read of what the express lane produced overtakes as well, wherever it
-// is asked for.
+// the other lane has yet to produce. It does so between two pieces of an ordinary command, too, while its
+// team goes on with that one, unless both use a storage. A read of what the express lane produced overtakes
+// as well, wherever it is asked for.
 #pragma once
 
 #include <cstdint>

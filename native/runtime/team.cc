@@ -54,12 +54,14 @@ class Team {
     state_.fetch_and(~open);
     // Those who have come are at their last piece.
     const auto start = Clock::now();
-    while (state_.load(std::memory_order_acquire) & membersMask)
+    while (state_.load(std::memory_order_acquire) & membersMask) {
+      betweenPieces();
       if (Clock::now() - start < greed) {
         relax();
       } else {
         std::this_thread::yield();
       }
+    }
   }
 
   /// The others of the team work here until dismiss().
@@ -98,6 +100,7 @@ class Team {
       while (part.next.load(std::memory_order_relaxed) < part.end) {
         const int64_t piece = part.next.fetch_add(1, std::memory_order_relaxed);
         if (piece < part.end) work_.call(work_.context, piece, thread);
+        if (thread == 0) betweenPieces();
       }
     }
   }
@@ -148,6 +151,11 @@ class Team {
 Team* current = nullptr;
 
 }  // namespace
+
+Interlude& interlude() {
+  static Interlude instance;
+  return instance;
+}
 
 int teamSize() { return current ? current->size() : 1; }
 

@@ -4,6 +4,7 @@
 // has its core, is not waited for: those that are take its pieces.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 
@@ -14,6 +15,20 @@ struct Pieces {
   void (*call)(const void* context, int64_t piece, int thread);
   const void* context;
 };
+
+/// What the compute thread does between two pieces of work when it is asked to: short commands overtake a
+/// long one there. Set once, before there is work; asked for by any thread. Called by any that is at a piece,
+/// and so it looks on which thread it is.
+struct Interlude {
+  std::atomic<bool> wanted{false};
+  void (*run)() = nullptr;
+};
+
+Interlude& interlude();
+
+inline void betweenPieces() {
+  if (interlude().wanted.load(std::memory_order_relaxed)) interlude().run();
+}
 
 /// Calls work() on this thread, with a team of `threads` to share out work to meanwhile.
 void withTeam(int threads, const std::function<void()>& work);

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { crossEntropy } from '../../lib/loss/index.js';
 import { native } from '../../lib/native.js';
-import { add, full, gather, matmul, ones, randn, square, zeros } from '../../lib/ops/index.js';
+import { add, full, gather, matmul, ones, randn, slice, square, sum, zeros } from '../../lib/ops/index.js';
 import { SGD } from '../../lib/optim/index.js';
+import { profile } from '../../lib/profile.js';
 import { express, StriateError, synchronize, type Tensor } from '../../lib/tensor.js';
-import { f32, i32 } from '../check.js';
+import { f32, i32, noisy } from '../check.js';
 import { slow } from './child.js';
 
 /** Puts `count` products of matrices on the queue, each of the one before; returns the last, full of ones. */
@@ -127,6 +128,57 @@ describe('the express lane', () => {
     let sum = a;
     for (let i = 0; i < 2000; i++) sum = i % 3 ? add(sum, a) : express(() => add(sum, a));
     expect(await sum.item()).toBe(2001);
+  });
+});
+
+describe('a command of the express lane', () => {
+  /** A product of matrices that takes a while, with `work` in the middle of it: what ran inside, and the product. */
+  async function during(work: (factor: Tensor) => Promise<unknown>, wait = 2) {
+    const side = slow || native.cpuInfo().isa === 'scalar' ? 700 : 2400;
+    const factor = noisy([side, side]);
+    await factor.data();
+    let product: Tensor | undefined;
+    const entries = await profile(async () => {
+      product = matmul(factor, factor);
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      await work(factor);
+    });
+    const long = entries.find(({ operation }) => operation === 'matmul')!;
+    const others = entries.filter((entry) => entry !== long);
+    return {
+      inside: others.filter((e) => e.startNs > long.startNs && e.endNs < long.endNs).map((e) => e.operation),
+      before: others.filter((e) => e.endNs <= long.startNs).length,
+      y: await product!.data(),
+    };
+  }
+
+  for (const threads of [1, 2]) {
+    it(`overtakes in the middle of a long one, which gives the same, with ${threads} threads`, async () => {
+      const team = native.cpuInfo().threads;
+      native.setThreads(threads);
+      try {
+        const a = f32([1, 2], [2]);
+        const { y: expected } = await during(() => a.data());
+        const work = async () => {
+          const b = express(() => sum(square(add(a, noisy([64, 2])))));
+          expect(await b.item()).toBeGreaterThan(0);
+        };
+        let result = await during(work);
+        // The compute thread may have been late: the other came first then.
+        for (let wait = 4; result.before > 0 && wait < 100; wait *= 2) result = await during(work, wait);
+        expect(result.inside).toEqual(['tensor', 'add', 'square', 'sum', 'data']);
+        expect(Buffer.compare(Buffer.from(result.y.buffer), Buffer.from(expected.buffer))).toBe(0);
+      } finally {
+        native.setThreads(team);
+      }
+    });
+  }
+
+  it('waits for the end of one that uses the same', async () => {
+    const { inside } = await during(async (factor) => {
+      expect(await express(() => slice(factor, [0], [1])).data()).toHaveLength(factor.shape[1]!);
+    });
+    expect(inside).toEqual([]);
   });
 });
 
