@@ -26,5 +26,6 @@ export type { Metric } from './metrics/metric.js';
 export type { Monitored } from './monitor.js';
 export { progressOn, type Progress } from './progress.js';
 export type { Schedule, Scheduler } from './scheduling.js';
+export { Snapshot, type SnapshotOptions } from './snapshot.js';
 export { TensorBoard, type TensorBoardOptions } from './tensorBoard.js';
 export { Trainer, type FitOptions, type Loss, type MetricName, type TrainerOptions } from './trainer.js';
