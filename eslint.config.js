@@ -10,6 +10,7 @@ export default defineConfig(
     languageOptions: {
       globals: Object.fromEntries(
         [
+          'AbortController',
           'AbortSignal',
           'console',
           'fetch',

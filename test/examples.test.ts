@@ -103,6 +103,15 @@ const shown: Record<string, (out: string) => void> = {
     expect(out).toMatch(/\nmulti-step +█{15}▁{15} {10}\n/);
     expect(out).toMatch(/range test: diverges at [\d.]+, falls most steeply at 0\.\d+\n/);
   },
+  'server.mjs': (out) => {
+    expect(out).toMatch(/^answers at http:\/\/127\.0\.0\.1:\d+\/predict\n/);
+    const first = percent(out, 'answers while it trained: of the first weights');
+    const later = percent(out, '                          of the later ones');
+    expect(later).toBeGreaterThan(85);
+    expect(later).toBeGreaterThan(first + 3);
+    expect(Number(/p99 ([\d.]+) ms/.exec(out)?.[1])).toBeLessThan(1000);
+    expect(Number(/(\d+) sets of weights\n/.exec(out)?.[1])).toBeGreaterThan(12);
+  },
 };
 
 function run(file: string): Promise<{ code: number | null; out: string; err: string }> {
