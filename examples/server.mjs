@@ -143,7 +143,7 @@ async function main(port = 0, seconds = 0) {
   console.log(`answers at ${address}/predict`);
 
   // The client: asks about digits that the network does not train on, one after the other.
-  const [pixels, truth] = [await test.x.data(), await test.labels.data()];
+  const [pixels, truth] = [await test.x.data(), await test.y.data()];
   const ask = async (i) => {
     const image = Array.from(pixels.subarray(i * 1024, (i + 1) * 1024), (grey) => grey / 255);
     const body = JSON.stringify({ image });

@@ -4,7 +4,7 @@ import { inEval } from '../nn/inEval.js';
 import { Module, type StateDict } from '../nn/module.js';
 import { slice } from '../ops/movement.js';
 import { express, scope, StriateError, synchronize, Tensor, type DType } from '../tensor.js';
-import type { Callback } from './trainer.js';
+import type { Callback } from './callback.js';
 
 export interface SnapshotOptions {
   /** As a callback of fit(): after how many steps it is refreshed, beside the ends of epochs. Default: null, never. */
@@ -112,7 +112,7 @@ export class Snapshot implements Callback, Disposable {
     return new Map(Array.from(this.model.stateDict(), ([name, own]) => [name, copies.get(own) ?? own]));
   }
 
-  async onBatchEnd(): Promise<void> {
+  async onStep(): Promise<void> {
     if (this.everySteps === null || ++this.#steps % this.everySteps !== 0) return;
     // Not waited for here: the compute thread would run out of work. Where it failed, the next call tells.
     await this.#refreshing;
