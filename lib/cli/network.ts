@@ -1,60 +1,75 @@
-import { digits } from '../data/digits.js';
-import { mnist, type Split } from '../data/mnist.js';
-import type { Scale } from '../data/standardize.js';
-import { readSafetensors, saveSafetensors } from '../io/safetensors.js';
-import { lenet5 } from '../models/lenet.js';
-import type { Module } from '../nn/module.js';
-
-export const modelNames = ['lenet5'] as const;
-export const dataNames = ['digits', 'mnist'] as const;
-export type DataName = (typeof dataNames)[number];
+import * as v from 'valibot';
+import type { Dataset } from '../data/dataset.js';
+import { Standardize } from '../data/preprocessing/scale.js';
+import { Normalize, type Step } from '../data/transforms/index.js';
+import { tensor } from '../ops/creation.js';
+import type { Shape } from '../tensor.js';
+import {
+  checkedData,
+  checkedModel,
+  type DataRecipe,
+  type ModelRecipe,
+  type Recipe,
+} from './recipe/schema.js';
 
 /** What a weights file says of the network that it is for. */
-export interface Recipe {
-  model: (typeof modelNames)[number];
-  /** Height and width of its images. */
-  side: 28 | 32;
-  /** Of the images that it was trained on, by which those it is given are standardized. */
-  scale: Scale;
+export interface Network {
+  model: ModelRecipe;
+  /** The shape of a sample: [H, W, C], or [features]. */
+  input: Shape;
+  classes: readonly string[];
+  /** By which samples in [0, 1] are standardized: of each channel, one of all, or none. */
+  mean: readonly number[];
+  std: readonly number[];
+  /** The data set that it was trained on, but for where it lay. */
+  data: DataRecipe;
 }
 
-/** The data set of this name, and the side of its images as the network takes them. */
-export async function loadData(
-  name: DataName,
-  folder: string | undefined,
-): Promise<Split & { side: 28 | 32 }> {
-  if (name === 'digits') return { ...(await digits({ side: 32 })), side: 32 };
-  if (folder === undefined)
-    throw new Error(`--data ${name} wants --data-dir, the folder of its four IDX files`);
-  return { ...(await mnist(folder)), side: 28 };
-}
+const numbers = v.array(v.pipe(v.number(), v.finite()));
+const networkSchema = v.strictObject({
+  model: v.unknown(),
+  input: v.pipe(v.array(v.pipe(v.number(), v.safeInteger(), v.minValue(1))), v.minLength(1)),
+  classes: v.pipe(v.array(v.string()), v.minLength(1)),
+  mean: numbers,
+  std: v.array(v.pipe(v.number(), v.finite(), v.gtValue(0))),
+  data: v.unknown(),
+});
 
-export function build({ side }: Pick<Recipe, 'side'>): Module {
-  return lenet5({ side });
-}
-
-export async function save(model: Module, recipe: Recipe, file: string): Promise<void> {
-  const { mean, deviation } = recipe.scale;
-  const metadata = {
-    model: recipe.model,
-    side: String(recipe.side),
-    mean: String(mean),
-    deviation: String(deviation),
-  };
-  await saveSafetensors(model, file, metadata);
-}
-
-/** The network of a weights file that `striate train --save` wrote. */
-export async function load(file: string): Promise<{ model: Module; recipe: Recipe }> {
-  const { tensors, metadata } = await readSafetensors(file);
-  const [side, mean, deviation] = [metadata.side, metadata.mean, metadata.deviation].map(Number);
-  const name = modelNames.find((known) => known === metadata.model);
-  if (!name || (side !== 28 && side !== 32) || !Number.isFinite(mean) || !(Number(deviation) > 0)) {
-    throw new Error(`${file}: does not say which network it is for, as files of striate train --save do`);
+/** @throws Error that begins with the file, where that is no network */
+export function checkedNetwork(value: unknown, file: string): Network {
+  const result = v.safeParse(networkSchema, value);
+  if (!result.success || result.output.mean.length !== result.output.std.length) {
+    throw new Error(`${file}: does not say which network it is for, as files of striate train do`);
   }
-  const recipe: Recipe = { model: name, side, scale: { mean: Number(mean), deviation: Number(deviation) } };
-  const model = build(recipe);
-  model.loadStateDict(tensors);
-  for (const tensor of tensors.values()) tensor.dispose();
-  return { model, recipe };
+  const { model, data } = result.output;
+  return { ...result.output, model: checkedModel(model, file), data: checkedData(data, file) };
+}
+
+/** Mean and deviation of the training data, as the recipe wants them. */
+export async function measured(
+  how: NonNullable<Recipe['standardize']>,
+  train: Dataset,
+): Promise<Pick<Network, 'mean' | 'std'>> {
+  if (how === 'none') return { mean: [], std: [] };
+  using fitted = await Standardize.fit(train, { statistics: how });
+  const [mean, std] = await Promise.all([fitted.mean.data(), fitted.std.data()]);
+  return { mean: [...mean], std: [...std] };
+}
+
+/** What brings samples to mean 0 and deviation 1. */
+export function normalization({ input, mean, std }: Network): Step[] {
+  if (mean.length === 0) return [];
+  const one = mean.length === 1;
+  if (input.length === 3) {
+    return [new Normalize(one ? mean[0]! : [...mean], one ? std[0]! : [...std])];
+  }
+  const step = new Standardize(one && input.at(-1) !== 1 ? undefined : mean.length);
+  for (const [target, values] of [
+    [step.mean, mean],
+    [step.std, std],
+  ] as const) {
+    using source = tensor(Float32Array.from(values), target.shape);
+    target.assign(source);
+  }
+  return [step];
 }

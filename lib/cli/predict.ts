@@ -1,63 +1,136 @@
 import { Command } from 'commander';
 import { noGrad } from '../autograd.js';
-import { standardize } from '../data/standardize.js';
-import { tensor } from '../ops/creation.js';
+import { readImage } from '../data/images.js';
+import { applySteps } from '../data/transforms/chain.js';
+import { cast, tensor, zeros } from '../ops/creation.js';
+import { mul, sub } from '../ops/elementwise.js';
 import { softmax } from '../ops/softmax.js';
 import { scope } from '../tensor.js';
-import { load } from './network.js';
-import { printJson } from './options.js';
+import { imageFiles } from './imageFiles.js';
+import { measuringSteps } from './augmentation.js';
+import { printJson, whole } from './options.js';
+import { percent, table } from './table.js';
 import { textArt } from './textArt.js';
+import { loadWeights, type Loaded } from './weights.js';
 
 interface PredictOptions {
   weights: string;
   invert?: boolean;
+  top: number;
   json?: boolean;
+}
+
+/** Images that are held in memory at a time. */
+const atOnce = 64;
+
+interface Answer {
+  image: string;
+  /** In [0, 1]. */
+  pixels: Float32Array;
+  probabilities: Float32Array;
+  /** Labels, the likeliest first. */
+  order: number[];
 }
 
 export function predictCommand(): Command {
   return new Command('predict')
-    .description('Tell what an image shows. Reading images wants the package sharp.')
-    .argument('<image>', 'an image file, PNG, JPEG and others')
-    .requiredOption('--weights <file>', 'safetensors file of striate train --save')
-    .option('--invert', 'the image is dark on light; the networks learn light on dark')
-    .option('--json', 'print one line of JSON')
+    .description('Tell what images show. Reading images wants the package sharp.')
+    .argument('<images...>', 'image files, PNG, JPEG and others, and folders of such')
+    .requiredOption('--weights <file>', 'file of striate train --save, or a checkpoint')
+    .option('--top <n>', 'the likeliest classes that are told of each image', whole(1), 1)
+    .option('--invert', 'images are dark on light; networks for digits learn light on dark')
+    .option('--json', 'print a line of JSON for each image')
     .action(predict);
 }
 
-async function predict(image: string, { weights, invert = false, json }: PredictOptions): Promise<void> {
-  const { model, recipe } = await load(weights);
-  const { side, scale } = recipe;
-  const pixels = (await greyPixels(image, side)).map((grey) => (invert ? 1 - grey : grey));
-  model.eval();
-  const probabilities = await noGrad(() =>
-    scope(() => ({
-      read: softmax(model.forward(standardize(tensor(pixels, [1, side, side, 1]), scale))).data(),
-    })),
-  ).read;
-  const label = probabilities.indexOf(Math.max(...probabilities));
-  if (json) {
-    printJson({ image, label, probability: probabilities[label], probabilities: [...probabilities] });
-    return;
+async function predict(
+  paths: string[],
+  { weights, invert = false, top, json = false }: PredictOptions,
+): Promise<void> {
+  const loaded = await loadWeights(weights);
+  const { network } = loaded;
+  if (network.input.length !== 3) {
+    throw new Error(`${weights} is for samples of [${network.input.join(', ')}], wants a network for images`);
   }
-  process.stdout.write(`${textArt(pixels, side, side)}\n`);
-  process.stdout.write(`${label} (${(100 * (probabilities[label] ?? NaN)).toFixed(1)}%)\n`);
+  loaded.model.eval();
+  const files = await imageFiles(paths);
+  const alone = files.length === 1;
+  const rows: string[][] = [];
+  for (let from = 0; from < files.length; from += atOnce) {
+    for (const answer of await answersOf(files.slice(from, from + atOnce), loaded, invert, alone)) {
+      const { image, pixels, probabilities, order } = answer;
+      const label = order[0]!;
+      const name = network.classes[label]!;
+      const likely = order.slice(0, top).map((k) => [network.classes[k]!, probabilities[k]!] as const);
+      if (json) {
+        const told = top === 1 ? {} : { top: likely.map(([one, p]) => ({ class: one, probability: p })) };
+        printJson({
+          image,
+          label,
+          class: name,
+          probability: probabilities[label],
+          ...told,
+          probabilities: [...probabilities],
+        });
+      } else if (alone) {
+        const [height = 1, width = 1, channels] = network.input;
+        if (channels === 1) process.stdout.write(`${textArt(pixels, height, width)}\n`);
+        for (const [one, p] of likely) process.stdout.write(`${one} (${percent(p)})\n`);
+      } else {
+        rows.push([image, ...likely.flatMap(([one, p]) => [one, percent(p)])]);
+      }
+    }
+  }
+  const columns = Array.from({ length: Math.min(top, network.classes.length) }, () => ['class', 'sure']);
+  if (rows.length > 0) process.stdout.write(table(['image', ...columns.flat()], rows));
 }
 
-/** The image as side×side grey values from 0 to 1. */
-async function greyPixels(file: string, side: number): Promise<Float32Array> {
-  const { default: sharp } = await import('sharp').catch((error: unknown) => {
-    throw new Error('predict reads images with the package sharp: npm install sharp', { cause: error });
+/** What the network says of images; those that cannot be read are told on standard error, one alone throws. */
+async function answersOf(
+  files: readonly string[],
+  { model, network }: Loaded,
+  invert: boolean,
+  alone: boolean,
+): Promise<Answer[]> {
+  const [height = 1, width = 1, channels = 1] = network.input;
+  const size = height * width * channels;
+  const read = await Promise.all(
+    files.map(async (file) => {
+      try {
+        using image = await readImage(file, { resize: [height, width], grayscale: channels === 1 });
+        return { file, bytes: await image.data() };
+      } catch (error) {
+        if (alone) throw error;
+        process.stderr.write(`striate: ${error instanceof Error ? error.message : String(error)}\n`);
+        process.exitCode = 1;
+        return null;
+      }
+    }),
+  );
+  const good = read.filter((one) => one !== null);
+  if (good.length === 0) return [];
+  const bytes = new Uint8Array(good.length * size);
+  for (const [i, one] of good.entries()) bytes.set(one.bytes, i * size);
+  const { pixels, probabilities } = scope(() =>
+    noGrad(() => {
+      const light = mul(cast(tensor(bytes, [good.length, height, width, channels]), 'f32'), 1 / 255);
+      const x = invert ? sub(1, light) : light;
+      const draws = {
+        indices: Int32Array.from(good, (_, i) => i),
+        randomness: { seed: 0, epoch: 1 },
+        place: 0,
+      };
+      const read = x.data();
+      const target = zeros([good.length]);
+      const [ready] = applySteps(measuringSteps(network, network.input), [x, target], draws);
+      return { pixels: read, probabilities: softmax(model.forward(ready)).data() };
+    }),
+  );
+  const [values, chances] = await Promise.all([pixels, probabilities]);
+  const k = network.classes.length;
+  return good.map(({ file }, i) => {
+    const own = chances.subarray(i * k, (i + 1) * k);
+    const order = Array.from(own.keys()).sort((a, b) => own[b]! - own[a]!);
+    return { image: file, pixels: values.subarray(i * size, (i + 1) * size), probabilities: own, order };
   });
-  try {
-    const bytes = await sharp(file)
-      .autoOrient()
-      .flatten({ background: 'black' })
-      .resize(side, side, { fit: 'fill' })
-      .greyscale()
-      .raw()
-      .toBuffer();
-    return Float32Array.from(bytes, (grey) => grey / 255);
-  } catch (error) {
-    throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
 }

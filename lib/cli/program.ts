@@ -5,6 +5,8 @@ import { infoCommand } from './info.js';
 import { version } from './package.js';
 import { predictCommand } from './predict.js';
 import { quickstartCommand } from './quickstart.js';
+import { resumeCommand } from './resume.js';
+import { summaryCommand } from './summary.js';
 import { trainCommand } from './train.js';
 
 /** The whole command line. */
@@ -12,8 +14,10 @@ export const program = new Command('striate')
   .description('Trains convolutional neural networks on the CPU.')
   .version(version)
   .addCommand(trainCommand())
+  .addCommand(resumeCommand())
   .addCommand(evalCommand())
   .addCommand(predictCommand())
+  .addCommand(summaryCommand())
   .addCommand(benchCommand())
   .addCommand(infoCommand())
   .addCommand(quickstartCommand(), { hidden: true });

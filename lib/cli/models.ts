@@ -1,0 +1,48 @@
+import * as models from '../models/index.js';
+import type { Module } from '../nn/module.js';
+import type { Shape } from '../tensor.js';
+import type { ModelRecipe } from './recipe/schema.js';
+
+/** Below this side, images are small: ResNets begin with a 3×3 convolution. */
+const largeSide = 64;
+
+/** The recipe with all that it leaves to the images. */
+export function settled(recipe: ModelRecipe, input: Shape): ModelRecipe {
+  if (!recipe.name.startsWith('resnet')) return recipe;
+  const small = Math.min(...input.slice(0, -1)) < largeSide;
+  return { smallImages: small, ...recipe } as ModelRecipe;
+}
+
+/**
+ * The network of a recipe for samples of this shape.
+ *
+ * @throws RangeError where the network takes other samples
+ */
+export function buildModel(recipe: ModelRecipe, input: Shape, classes: number): Module {
+  const given = `samples are [${input.join(', ')}]`;
+  if (recipe.name === 'mlp') {
+    const { widths } = recipe;
+    const inputs = input.reduce((n, extent) => n * extent, 1);
+    return models.mlp(inputs, { classes, ...(widths && { widths }) });
+  }
+  const [height, width, channels] = input;
+  if (input.length !== 3 || channels === undefined) {
+    throw new RangeError(`${recipe.name}: ${given}, wants images, [H, W, C]; the network for numbers is mlp`);
+  }
+  const options = { classes, channels };
+  switch (recipe.name) {
+    case 'lenet5':
+      if (height !== width || (height !== 28 && height !== 32)) {
+        throw new RangeError(`lenet5: ${given}, wants 28×28 or 32×32`);
+      }
+      return models.lenet5({ ...options, side: height });
+    case 'smallVgg':
+      return models.smallVgg({ ...options, ...(recipe.widths && { widths: recipe.widths }) });
+    case 'resnet18':
+    case 'resnet34':
+    case 'resnet50':
+      return models[recipe.name]({ ...options, smallImages: recipe.smallImages ?? false });
+    default:
+      return models[recipe.name](options);
+  }
+}
