@@ -1,7 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-
-const extensions = ['.jpg', '.jpeg', '.png', '.webp', '.gif', '.avif', '.tif', '.tiff'];
+import { imageExtensions } from '../data/imageFolder.js';
 
 /**
  * The files of paths, with the images in folders, however deep, in the order of their paths.
@@ -18,11 +17,12 @@ export async function imageFiles(paths: readonly string[]): Promise<string[]> {
       const inside = (await readdir(path, { recursive: true, withFileTypes: true }))
         .filter((file) => !file.isDirectory())
         .filter(
-          ({ name }) => !name.startsWith('.') && extensions.some((end) => name.toLowerCase().endsWith(end)),
+          ({ name }) =>
+            !name.startsWith('.') && imageExtensions.some((end) => name.toLowerCase().endsWith(end)),
         )
         .map((file) => join(file.parentPath, file.name))
         .sort();
-      if (inside.length === 0) throw new Error(`${path}: holds no images (${extensions.join(', ')})`);
+      if (inside.length === 0) throw new Error(`${path}: holds no images (${imageExtensions.join(', ')})`);
       return inside;
     }),
   );

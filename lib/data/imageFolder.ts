@@ -37,7 +37,7 @@ const defaults: Checked = {
   classes: undefined,
 };
 
-const extensions = ['.jpg', '.jpeg', '.png', '.webp', '.gif', '.avif', '.tif', '.tiff'];
+export const imageExtensions = ['.jpg', '.jpeg', '.png', '.webp', '.gif', '.avif', '.tif', '.tiff'];
 
 /** An image that was left out, and why. */
 export interface SkippedImage {
@@ -252,11 +252,13 @@ async function foldersIn(folder: string): Promise<string[]> {
 async function imagesIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true, recursive: true });
   const files = entries
-    .filter(({ name }) => !name.startsWith('.') && extensions.some((end) => name.toLowerCase().endsWith(end)))
+    .filter(
+      ({ name }) => !name.startsWith('.') && imageExtensions.some((end) => name.toLowerCase().endsWith(end)),
+    )
     .filter((entry) => entry.isFile() || entry.isSymbolicLink())
     .map((entry) => join(entry.parentPath, entry.name))
     .sort((a, b) => (relative(folder, a) < relative(folder, b) ? -1 : 1));
-  if (files.length === 0) throw new Error(`${folder}: holds no images (${extensions.join(', ')})`);
+  if (files.length === 0) throw new Error(`${folder}: holds no images (${imageExtensions.join(', ')})`);
   return files;
 }
 
