@@ -133,18 +133,15 @@ test('ends quietly where whoever reads has seen enough', async () => {
 const folderOfData = process.env.STRIATE_DATA;
 if (folderOfData !== undefined) {
   test('LeNet-5 reads MNIST as well as it does elsewhere', async () => {
-    const args = [
-      '--data',
-      'mnist',
-      '--data-dir',
-      join(folderOfData, 'mnist'),
-      '--epochs',
-      '5',
-      '--seed',
-      '1',
-    ];
-    const { out, err } = await striate(['train', '--model', 'lenet5', ...args, '--json']);
-    const { testAccuracy } = lastLine(out) as { testAccuracy: number };
-    expect(testAccuracy, err).toBeGreaterThanOrEqual(0.95);
+    const data = ['--data', 'mnist', '--data-dir', join(folderOfData, 'mnist')];
+    // One seed's accuracy is up to 1% from another's.
+    let mean = 0;
+    for (const seed of ['1', '2', '3']) {
+      const args = [...data, '--epochs', '5', '--seed', seed, '--json'];
+      const { out, err } = await striate(['train', '--model', 'lenet5', ...args]);
+      expect(err).toBe('');
+      mean += (lastLine(out) as { testAccuracy: number }).testAccuracy / 3;
+    }
+    expect(mean).toBeGreaterThanOrEqual(0.95);
   });
 }
