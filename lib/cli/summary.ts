@@ -21,7 +21,11 @@ export function summaryCommand(): Command {
     )
     .addOption(new Option('--model <name>', 'network').choices(modelNames))
     .option('--weights <file>', 'that of a file of striate train --save, or of a checkpoint')
-    .option('--input <shape>', 'of a sample: height,width,channels; default: 28,28,1 or 224,224,3', shapeOf)
+    .option(
+      '--input <shape>',
+      'of a sample: height,width,channels; default: 28,28,1, or 32,32,3 for small images, or 224,224,3',
+      shapeOf,
+    )
     .option('--classes <n>', 'scores', whole(1), 10)
     .option('--small-images', 'the first layers of a ResNet are those for images of some 32×32')
     .option('--json', 'print one line of JSON')
@@ -55,8 +59,8 @@ async function stored(file: string) {
 }
 
 function made(name: string, { input, classes, smallImages }: SummaryOptions) {
-  const shape =
-    input ?? (name === 'lenet5' ? [28, 28, 1] : name === 'smallVgg' ? [32, 32, 3] : [224, 224, 3]);
+  const small = name === 'smallVgg' || smallImages;
+  const shape = input ?? (name === 'lenet5' ? [28, 28, 1] : small ? [32, 32, 3] : [224, 224, 3]);
   const given = { name, ...(smallImages !== undefined && { smallImages }) };
   const recipe = settled(checkedModel(given, 'the command line'), shape);
   return { model: buildModel(recipe, shape, classes), input: shape };
