@@ -3,12 +3,12 @@ import type { Module } from '../nn/module.js';
 import type { Shape } from '../tensor.js';
 import type { ModelRecipe } from './recipe/schema.js';
 
-/** Below this side, images are small: ResNets begin with a 3×3 convolution. */
+/** Below this side, images are small: the ResNets for ImageNet begin with a 3×3 convolution. */
 const largeSide = 64;
 
 /** The recipe with all that it leaves to the images. */
 export function settled(recipe: ModelRecipe, input: Shape): ModelRecipe {
-  if (!recipe.name.startsWith('resnet')) return recipe;
+  if (!/^resnet(18|34|50|101|152)$/.test(recipe.name)) return recipe;
   const small = Math.min(...input.slice(0, -1)) < largeSide;
   return { smallImages: small, ...recipe } as ModelRecipe;
 }
@@ -29,20 +29,10 @@ export function buildModel(recipe: ModelRecipe, input: Shape, classes: number): 
   if (input.length !== 3 || channels === undefined) {
     throw new RangeError(`${recipe.name}: ${given}, wants images, [H, W, C]; the network for numbers is mlp`);
   }
-  const options = { classes, channels };
-  switch (recipe.name) {
-    case 'lenet5':
-      if (height !== width || (height !== 28 && height !== 32)) {
-        throw new RangeError(`lenet5: ${given}, wants 28×28 or 32×32`);
-      }
-      return models.lenet5({ ...options, side: height });
-    case 'smallVgg':
-      return models.smallVgg({ ...options, ...(recipe.widths && { widths: recipe.widths }) });
-    case 'resnet18':
-    case 'resnet34':
-    case 'resnet50':
-      return models[recipe.name]({ ...options, smallImages: recipe.smallImages ?? false });
-    default:
-      return models[recipe.name](options);
+  const { name, ...options } = { ...recipe, classes, channels };
+  if (name !== 'lenet5') return (models[name] as (given: typeof options) => Module)(options);
+  if (height !== width || (height !== 28 && height !== 32)) {
+    throw new RangeError(`lenet5: ${given}, wants 28×28 or 32×32`);
   }
+  return models.lenet5({ ...options, side: height });
 }

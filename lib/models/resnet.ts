@@ -145,3 +145,13 @@ export function resnet34(options: ResNetOptions = {}): nn.Sequential {
 export function resnet50(options: ResNetOptions = {}): nn.Sequential {
   return resnet(Bottleneck, [3, 4, 6, 3], options);
 }
+
+/** ResNet-101 (He, Zhang, Ren and Sun, 2015), as resnet50. 44,549,160 parameters. */
+export function resnet101(options: ResNetOptions = {}): nn.Sequential {
+  return resnet(Bottleneck, [3, 4, 23, 3], options);
+}
+
+/** ResNet-152 (He, Zhang, Ren and Sun, 2015), as resnet50. 60,192,808 parameters. */
+export function resnet152(options: ResNetOptions = {}): nn.Sequential {
+  return resnet(Bottleneck, [3, 8, 36, 3], options);
+}

@@ -18,19 +18,30 @@ import {
 
 // Sizes in pixels, times in epochs, unless a field says otherwise.
 
-const classModel = { smallImages: flag };
+const vgg = { batchNorm: flag };
+const resnet = { smallImages: flag };
+const mobilenet = { width: positive };
 const modelKinds = {
-  lenet5: {},
+  lenet5: { form: choice(['relu', '1998']) },
   alexnet: {},
-  vgg11: {},
-  vgg13: {},
-  vgg16: {},
-  vgg19: {},
+  alexnet2012: {},
+  zfnet: {},
+  vgg11: vgg,
+  vgg13: vgg,
+  vgg16: vgg,
+  vgg19: vgg,
   smallVgg: { widths: v.array(whole(1), 'a list of whole numbers from 1 on') },
   googlenet: {},
-  resnet18: classModel,
-  resnet34: classModel,
-  resnet50: classModel,
+  resnet18: resnet,
+  resnet34: resnet,
+  resnet50: resnet,
+  resnet101: resnet,
+  resnet152: resnet,
+  resnet20: {},
+  resnet56: {},
+  mobilenet,
+  mobilenetV2: mobilenet,
+  squeezenet: { version: choice(['1.0', '1.1']) },
   mlp: { widths: v.array(whole(1), 'a list of whole numbers from 1 on') },
 };
 const model = named(modelKinds);
