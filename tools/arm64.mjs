@@ -92,7 +92,12 @@ finish([
     label: 'arm64 neon',
     cwd: tree,
     node: [launcher],
-    args: [...kernelTestsOnly, '--testTimeout=300000'],
+    // Nor do Workers that come and go, profiles and garbage collection: they are Node's, and slow here.
+    args: [
+      ...kernelTestsOnly,
+      '--exclude=test/native/{lifecycle,memory,profile}.test.ts',
+      '--testTimeout=300000',
+    ],
     filters: process.argv.slice(2),
     env: {
       STRIATE_ISA: 'neon',
