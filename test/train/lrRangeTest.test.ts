@@ -15,6 +15,7 @@ import {
   type Trained,
 } from '../../lib/index.js';
 import { noise } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 
 /** Two classes of points on either side of a line. */
 function points(n = 200): data.TensorDataset {
@@ -175,7 +176,7 @@ describe('lrRangeTest', () => {
     const set = points();
     await trained.fit(set, { progress: false });
     trained.optimizer.zeroGrad();
-    await synchronize();
+    await collectGarbage();
     const before = memory();
     await lrRangeTest(trained, set, options);
     await synchronize();
