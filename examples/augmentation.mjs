@@ -7,14 +7,13 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { data, loss, models, ops, optim, setSeed, Trainer, visual } from 'striate';
 
-const { RandomAffine, RandomErasing, Normalize } = data.transforms;
+const { RandomAffine, RandomErasing } = data.transforms;
 const { train: all, test: unseen } = await data.digits();
 const train = new data.Subset(
   all,
   Array.from({ length: 100 }, (_, i) => i),
 );
-const { mean, deviation } = await data.scaleOf(train);
-const normalize = new Normalize([mean], [deviation]);
+const standardize = await data.preprocessing.Standardize.fit(train);
 const moves = new RandomAffine(10, { translate: [0.08, 0.08], scale: [0.85, 1.15], shear: 10 });
 
 for (const [name, transforms] of Object.entries({
@@ -29,13 +28,13 @@ for (const [name, transforms] of Object.entries({
     loss: loss.crossEntropy,
     metrics: ['accuracy'],
   });
-  await trainer.fit(new data.TransformedDataset(train, [...transforms, normalize]), {
+  await trainer.fit(new data.TransformedDataset(train, [...transforms, standardize]), {
     epochs: 120,
     batchSize: 20,
     seed: 1,
     progress: false,
   });
-  const { accuracy } = await trainer.evaluate(new data.TransformedDataset(unseen, [normalize]));
+  const { accuracy } = await trainer.evaluate(new data.TransformedDataset(unseen, [standardize]));
   console.log(`${name.padEnd(24)} ${(100 * accuracy).toFixed(1)}% of new digits`);
 }
 

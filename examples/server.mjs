@@ -7,7 +7,20 @@
 import { Buffer } from 'node:buffer';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
-import { data, express, loss, models, ops, optim, scope, setSeed, Snapshot, tensor, Trainer } from 'striate';
+import {
+  data,
+  express,
+  loss,
+  models,
+  nn,
+  ops,
+  optim,
+  scope,
+  setSeed,
+  Snapshot,
+  tensor,
+  Trainer,
+} from 'striate';
 
 /** What the server takes at the most. */
 const limits = { bodyBytes: 64 * 1024, discardedBytes: 2 ** 20, predictions: 32, connections: 64 };
@@ -60,10 +73,10 @@ async function imageOf(request, [height, width, channels]) {
 }
 
 /** The probability of each class. All that is asked for in express() overtakes training. */
-function probabilities(snapshot, pixels, shape, { mean, deviation }) {
+function probabilities(snapshot, pixels, shape, standardize) {
   const { read } = express(() =>
     scope(() => {
-      const x = data.standardize(tensor(pixels, [1, ...shape]), { mean, deviation });
+      const x = standardize.forward(tensor(pixels, [1, ...shape]));
       return { read: ops.softmax(snapshot.forward(x)).data() };
     }),
   );
@@ -74,7 +87,7 @@ function probabilities(snapshot, pixels, shape, { mean, deviation }) {
  * Serves predictions of a snapshot for images of `shape` on loopback; resolves when it listens.
  * GET / says how it stands, POST /predict what an image shows.
  */
-export function serve(snapshot, { shape, scale = { mean: 0, deviation: 1 }, port = 0 }) {
+export function serve(snapshot, { shape, standardize = new nn.Identity(), port = 0 }) {
   let underWay = 0;
   const counts = { answered: 0, refused: 0 };
 
@@ -91,7 +104,7 @@ export function serve(snapshot, { shape, scale = { mean: 0, deviation: 1 }, port
     try {
       const pixels = await imageOf(request, shape);
       const { version } = snapshot;
-      const chances = await probabilities(snapshot, pixels, shape, scale);
+      const chances = await probabilities(snapshot, pixels, shape, standardize);
       const label = chances.indexOf(Math.max(...chances));
       return { label, probability: chances[label], version };
     } finally {
@@ -135,10 +148,10 @@ export function serve(snapshot, { shape, scale = { mean: 0, deviation: 1 }, port
 async function main(port = 0, seconds = 0) {
   setSeed(1);
   const { train, test } = await data.digits({ side: 32 });
-  const scale = await data.scaleOf(train);
+  const standardize = await data.preprocessing.Standardize.fit(train, { statistics: 'whole' });
   const model = models.lenet5({ side: 32 });
   const snapshot = new Snapshot(model, { everySteps: 5 });
-  const server = await serve(snapshot, { shape: [32, 32, 1], scale, port });
+  const server = await serve(snapshot, { shape: [32, 32, 1], standardize, port });
   const address = `http://127.0.0.1:${server.address().port}`;
   console.log(`answers at ${address}/predict`);
 
@@ -165,7 +178,7 @@ async function main(port = 0, seconds = 0) {
 
   const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });
   const trainer = new Trainer(model, { optimizer, loss: loss.crossEntropy });
-  await trainer.fit(new data.StandardizedDataset(train, scale), {
+  await trainer.fit(new data.TransformedDataset(train, [standardize]), {
     epochs: 12,
     batchSize: 64,
     callbacks: [snapshot],

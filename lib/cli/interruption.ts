@@ -39,7 +39,6 @@ export class Interruption implements Callback, Disposable {
     trainer.betweenBatches(async (capture) => {
       await this.#regular?.onTrainEnd();
       await mkdir(dirname(this.#file), { recursive: true });
-      // Of training that goes on: asked to stop only afterwards.
       await writeCheckpoint(this.#file, await capture());
       this.done = true;
       trainer.stop();

@@ -1,6 +1,8 @@
 import { Command } from 'commander';
+import type { Dataset } from '../data/dataset.js';
 import { digits } from '../data/digits.js';
-import { scaleOf, standardize, StandardizedDataset } from '../data/standardize.js';
+import { Standardize } from '../data/preprocessing/scale.js';
+import { TransformedDataset } from '../data/transformedDataset.js';
 import { crossEntropy } from '../loss/index.js';
 import { lenet5 } from '../models/lenet.js';
 import { setSeed } from '../ops/creation.js';
@@ -20,7 +22,8 @@ export function quickstartCommand(): Command {
 async function quickstart(): Promise<void> {
   setSeed(0);
   const { train, test } = await digits();
-  const scale = await scaleOf(train);
+  const standardize = await Standardize.fit(train, { statistics: 'whole' });
+  const standardized = (part: Dataset) => new TransformedDataset(part, [standardize]);
   const model = lenet5({ side: 32 });
   const trainer = new Trainer(model, {
     optimizer: new Adam(model.parameters(), { lr: 1e-3 }),
@@ -31,9 +34,9 @@ async function quickstart(): Promise<void> {
   const out = process.stdout;
   out.write(`LeNet-5 learns ${train.length} handwritten digits (${isa}, ${threads} threads).\n`);
   const start = performance.now();
-  await trainer.fit(new StandardizedDataset(train, scale), { epochs: 25, batchSize: 32 });
+  await trainer.fit(standardized(train), { epochs: 25, batchSize: 32 });
   const seconds = (performance.now() - start) / 1000;
-  const { accuracy, samples } = await trainer.evaluate(new StandardizedDataset(test, scale));
+  const { accuracy, samples } = await trainer.evaluate(standardized(test));
   out.write(
     `\nAfter ${seconds.toFixed(1)} s it reads ${(100 * accuracy).toFixed(1)}% of ${samples} digits that it has not seen:\n\n`,
   );
@@ -41,7 +44,7 @@ async function quickstart(): Promise<void> {
   const [images, labels] = test.batch(Int32Array.from({ length: shown }, (_, i) => i));
   const pixels = await images.data();
   const truth = await labels.data();
-  const scores = await softmax(await trainer.predict(standardize(images, scale))).data();
+  const scores = await softmax(await trainer.predict(standardize.forward(images))).data();
   const side = images.shape[1] ?? 0;
   for (let i = 0; i < shown; i++) {
     const chances = scores.subarray(i * 10, (i + 1) * 10);

@@ -38,7 +38,6 @@ export {
   type FoldOptions,
   type SplitOptions,
 } from './split.js';
-export { scaleOf, standardize, StandardizedDataset, type Scale } from './standardize.js';
 export { Subset } from './subset.js';
 export * as preprocessing from './preprocessing/index.js';
 export { TransformedDataset } from './transformedDataset.js';

@@ -1,6 +1,21 @@
 import * as nn from '../nn/index.js';
 import type { ModelOptions } from './options.js';
 
+/** What follows the features, [N, H, W, 256]. */
+const classifier = (classes: number): Record<string, nn.Module> => ({
+  avgpool: new nn.AdaptiveAvgPool2d(6),
+  flatten: new nn.Flatten(),
+  classifier: new nn.Sequential(
+    new nn.Dropout(),
+    new nn.Linear(256 * 6 * 6, 4096),
+    new nn.ReLU(),
+    new nn.Dropout(),
+    new nn.Linear(4096, 4096),
+    new nn.ReLU(),
+    new nn.Linear(4096, classes),
+  ),
+});
+
 /**
  * AlexNet (Krizhevsky, 2014, "One weird trick for parallelizing convolutional neural networks"), without its local
  * response normalization, as PyTorch has it: images [N, H, W, channels], of 224×224 and from 63×63 on, to scores
@@ -23,17 +38,7 @@ export function alexnet({ classes = 1000, channels = 3 }: ModelOptions = {}): nn
       new nn.ReLU(),
       new nn.MaxPool2d(3, { stride: 2 }),
     ),
-    avgpool: new nn.AdaptiveAvgPool2d(6),
-    flatten: new nn.Flatten(),
-    classifier: new nn.Sequential(
-      new nn.Dropout(),
-      new nn.Linear(256 * 6 * 6, 4096),
-      new nn.ReLU(),
-      new nn.Dropout(),
-      new nn.Linear(4096, 4096),
-      new nn.ReLU(),
-      new nn.Linear(4096, classes),
-    ),
+    ...classifier(classes),
   });
 }
 
@@ -55,12 +60,6 @@ export function alexnet2012({ classes = 1000, channels = 3 }: ModelOptions = {})
       ...[new nn.Conv2d(384, 384, 3, { padding: 1, groups: 2 }), new nn.ReLU()],
       ...[new nn.Conv2d(384, 256, 3, { padding: 1, groups: 2 }), new nn.ReLU(), pool()],
     ),
-    avgpool: new nn.AdaptiveAvgPool2d(6),
-    flatten: new nn.Flatten(),
-    classifier: new nn.Sequential(
-      ...[new nn.Dropout(), new nn.Linear(256 * 6 * 6, 4096), new nn.ReLU()],
-      ...[new nn.Dropout(), new nn.Linear(4096, 4096), new nn.ReLU()],
-      new nn.Linear(4096, classes),
-    ),
+    ...classifier(classes),
   });
 }

@@ -1,48 +1,31 @@
 import * as nn from '../nn/index.js';
 import { pad, slice } from '../ops/movement.js';
 import type { Tensor } from '../tensor.js';
-import { convNormAddRelu, convNormRelu } from './convNorm.js';
 import type { ModelOptions } from './options.js';
+import { BasicBlock } from './resnet.js';
 
 /**
- * Two 3×3 convolutions beside a shortcut without parameters: where the block has stride 2 and twice the channels, the
- * shortcut takes every second pixel and has zeros for the new channels, half of them before the others.
+ * Every second pixel of every second row, and zeros for new channels, half of them before the others: a shortcut without
+ * parameters.
  */
-export class PaddedBlock extends nn.Module {
-  conv1: nn.Conv2d;
-  bn1: nn.BatchNorm2d | null;
-  conv2: nn.Conv2d;
-  bn2: nn.BatchNorm2d | null;
-  readonly stride: number;
-  readonly more: number;
+class PaddedShortcut extends nn.Module {
+  readonly before: number;
+  readonly after: number;
 
-  constructor(inputs: number, width: number, stride = 1) {
+  constructor(inputs: number, outputs: number) {
     super();
-    this.conv1 = new nn.Conv2d(inputs, width, 3, { stride, padding: 1, bias: false });
-    this.bn1 = new nn.BatchNorm2d(width);
-    this.conv2 = new nn.Conv2d(width, width, 3, { padding: 1, bias: false });
-    this.bn2 = new nn.BatchNorm2d(width);
-    this.stride = stride;
-    this.more = width - inputs;
+    this.before = Math.floor((outputs - inputs) / 2);
+    this.after = outputs - inputs - this.before;
   }
 
   override forward(x: Tensor): Tensor {
-    using a = convNormRelu(this.conv1, this.bn1, x);
-    if (this.stride === 1 && this.more === 0) return convNormAddRelu(this.conv2, this.bn2, a, x);
-    using fewer = slice(x, [0, 0, 0], [], [1, this.stride, this.stride]);
-    const before = Math.floor(this.more / 2);
-    using wider = pad(fewer, [
-      ...[0, 1, 2].map(() => [0, 0] as const),
-      [before, this.more - before] as const,
+    using fewer = slice(x, [0, 0, 0], [], [1, 2, 2]);
+    return pad(fewer, [
+      [0, 0],
+      [0, 0],
+      [0, 0],
+      [this.before, this.after],
     ]);
-    return convNormAddRelu(this.conv2, this.bn2, a, wider);
-  }
-
-  override fuse(): void {
-    if (!this.bn1 || !this.bn2) return;
-    this.conv1 = nn.fuseConvBatchNorm(this.conv1, this.bn1);
-    this.conv2 = nn.fuseConvBatchNorm(this.conv2, this.bn2);
-    this.bn1 = this.bn2 = null;
   }
 }
 
@@ -64,7 +47,10 @@ export function cifarResnet(
   const stage = (width: number): nn.Sequential =>
     new nn.Sequential(
       ...Array.from({ length: blocks }, () => {
-        const block = new PaddedBlock(inputs, width, inputs === width ? 1 : 2);
+        const block =
+          inputs === width
+            ? new BasicBlock(inputs, width)
+            : new BasicBlock(inputs, width, 2, new PaddedShortcut(inputs, width));
         inputs = width;
         return block;
       }),

@@ -1,5 +1,5 @@
 export { alexnet, alexnet2012 } from './alexnet.js';
-export { cifarResnet, PaddedBlock, resnet20, resnet56 } from './cifarResnet.js';
+export { cifarResnet, resnet20, resnet56 } from './cifarResnet.js';
 export { googlenet, Inception, type InceptionWidths } from './googlenet.js';
 export { lenet5, type LeNet5Options } from './lenet.js';
 export { mlp, type MLPOptions } from './mlp.js';

@@ -20,22 +20,30 @@ function shortcut(inputs: number, outputs: number, stride: number): nn.Sequentia
   );
 }
 
-/** Two 3×3 convolutions beside a shortcut: the block of ResNet-18 and 34. */
+/**
+ * Two 3×3 convolutions beside a shortcut: the block of ResNet-18 and 34, and with a shortcut of its own of the ResNets for
+ * CIFAR.
+ */
 export class BasicBlock extends nn.Module {
   static readonly expansion = 1;
   conv1: nn.Conv2d;
   bn1: nn.BatchNorm2d | null;
   conv2: nn.Conv2d;
   bn2: nn.BatchNorm2d | null;
-  readonly downsample: nn.Sequential | null;
+  readonly downsample: nn.Module | null;
 
-  constructor(inputs: number, width: number, stride = 1) {
+  constructor(
+    inputs: number,
+    width: number,
+    stride = 1,
+    downsample: nn.Module | null = shortcut(inputs, width, stride),
+  ) {
     super();
     this.conv1 = new nn.Conv2d(inputs, width, 3, { stride, padding: 1, bias: false });
     this.bn1 = new nn.BatchNorm2d(width);
     this.conv2 = new nn.Conv2d(width, width, 3, { padding: 1, bias: false });
     this.bn2 = new nn.BatchNorm2d(width);
-    this.downsample = shortcut(inputs, width, stride);
+    this.downsample = downsample;
   }
 
   override forward(x: Tensor): Tensor {

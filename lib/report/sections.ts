@@ -155,28 +155,36 @@ export function activations(layers: readonly LayerActivations[]): Html {
       </tr>`,
   );
   const titles = ['Layer', 'Kind', 'Output', 'Mean', 'Deviation', 'Zeros', 'Dead'];
+  const caption = html`<caption>
+    <span
+      >What each layer gave ${several(layers[0]?.shape[0] ?? 0, 'sample')}, in the order of the layers. Dead:
+      units of a ReLU that were 0 for all of them.</span
+    >
+  </caption>`;
+  return tableOfLayers(titles, rows, layers.length, caption);
+}
+
+/** The first two columns are of text. */
+function tableOfLayers(
+  titles: readonly string[],
+  rows: readonly Html[],
+  layers: number,
+  caption: Html | null = null,
+): Html {
+  const heads = titles.map((title, i) => html`<th scope="col" class="${i < 2 ? 'text' : ''}">${title}</th>`);
+  const more = layers <= mostLayers ? null : html`<p>And ${count(layers - mostLayers)} more.</p>`;
   return html`<table>
-      <caption>
-        <span
-          >What each layer gave ${several(layers[0]?.shape[0] ?? 0, 'sample')}, in the order of the layers.
-          Dead: units of a ReLU that were 0 for all of them.</span
-        >
-      </caption>
+      ${caption}
       <thead>
         <tr>
-          ${heads(titles)}
+          ${heads}
         </tr>
       </thead>
       <tbody>
         ${rows}
       </tbody>
     </table>
-    ${more(layers.length)}`;
-}
-
-/** Names of columns: the first two are of text. */
-function heads(titles: readonly string[]): Html[] {
-  return titles.map((title, i) => html`<th scope="col" class="${i < 2 ? 'text' : ''}">${title}</th>`);
+    ${more}`;
 }
 
 function bar(share: number): Html {
@@ -186,10 +194,6 @@ function bar(share: number): Html {
       <rect class="full" width="${width}%" height="8" rx="2" />
     </svg>
     ${formatted(share, 'share')}`;
-}
-
-function more(layers: number): Html | null {
-  return layers <= mostLayers ? null : html`<p>And ${count(layers - mostLayers)} more.</p>`;
 }
 
 export function layerTable({ layers, parameters, trainableParameters, multiplyAdds }: Summary): Html {
@@ -211,15 +215,5 @@ export function layerTable({ layers, parameters, trainableParameters, multiplyAd
   return html`<p>
       ${several(parameters, 'parameter')}${trained}; ${several(multiplyAdds, 'multiply-add')} a sample.
     </p>
-    <table>
-      <thead>
-        <tr>
-          ${heads(titles)}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
-    ${more(layers.length)}`;
+    ${tableOfLayers(titles, rows, layers.length)}`;
 }

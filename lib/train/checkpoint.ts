@@ -6,7 +6,7 @@ import { tensor } from '../ops/creation.js';
 import { requireChoice, requireWhole } from '../optim/options.js';
 import type { Callback, EpochEnd, StepEnd, TrainBegin } from './callback.js';
 import { readCheckpoint, writeCheckpoint, type CheckpointContents } from './checkpointFile.js';
-import { modeOf, monitoredValue, type Monitored } from './monitor.js';
+import { improves, modeOf, monitoredValue, type Monitored } from './monitor.js';
 import type { Trainer } from './trainer.js';
 import { partOf } from './trainingState.js';
 
@@ -134,8 +134,7 @@ export class Checkpoint implements Callback {
 
   #improves(value: number, monitor: Monitored): boolean {
     const mode = this.#mode === 'auto' ? modeOf(monitor) : this.#mode;
-    const better =
-      this.best === null ? !Number.isNaN(value) : mode === 'min' ? value < this.best : value > this.best;
+    const better = improves(mode, value, this.best);
     if (better) this.best = value;
     return better;
   }

@@ -2,7 +2,7 @@ import { describe } from '../describe.js';
 import { zerosLike } from '../ops/creation.js';
 import type { DType, Tensor } from '../tensor.js';
 import type { Callback, EpochEnd, TrainEnd } from './callback.js';
-import { modeOf, monitoredValue, type Monitored } from './monitor.js';
+import { improves, modeOf, monitoredValue, type Monitored } from './monitor.js';
 import type { Trainer } from './trainer.js';
 
 export interface EarlyStoppingOptions {
@@ -87,7 +87,7 @@ export class EarlyStopping implements Callback {
 
   onEpochEnd({ trainer, record }: EpochEnd): void {
     const value = monitoredValue('EarlyStopping', record, this.monitor);
-    if (this.#improves(value)) {
+    if (improves(this.mode, value, this.best, this.minDelta)) {
       this.best = value;
       this.bestEpoch = record.epoch;
       this.#waited = 0;
@@ -128,12 +128,6 @@ export class EarlyStopping implements Callback {
       trainer.model.loadStateDict(this.#weights);
     }
     this.#forget();
-  }
-
-  /** What is not a number never does. */
-  #improves(value: number): boolean {
-    if (this.best === null) return !Number.isNaN(value);
-    return this.mode === 'min' ? value < this.best - this.minDelta : value > this.best + this.minDelta;
   }
 
   #remember(weights: ReadonlyMap<string, Tensor<DType>>): void {

@@ -12,6 +12,12 @@ export function modeOf(monitor: Monitored): 'min' | 'max' {
   return /(loss|mse|mae|error)$/i.test(monitor) ? 'min' : 'max';
 }
 
+/** Whether a value is better than the best so far (null: there is none) by more than minDelta; NaN never is. */
+export function improves(mode: 'min' | 'max', value: number, best: number | null, minDelta = 0): boolean {
+  if (best === null) return !Number.isNaN(value);
+  return mode === 'min' ? value < best - minDelta : value > best + minDelta;
+}
+
 /**
  * The value that is watched.
  *

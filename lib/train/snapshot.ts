@@ -13,8 +13,8 @@ export interface SnapshotOptions {
 
 /**
  * A model as it was at one moment, to be asked while it trains: a copy of its parameters and buffers, which forward()
- * lends to the model's layers. Its operations take the express lane, so that an answer waits for one command of training
- * and not for a step; and as they read the copy, no answer sees half an update.
+ * lends to the model's layers. Its operations take the express lane, so that an answer waits for a piece of one command of
+ * training and not for a step; and as they read the copy, no answer sees half an update.
  *
  * ```ts
  * const snapshot = new Snapshot(model, { everySteps: 100 });

@@ -27,9 +27,13 @@ test('holds values as targets, of any shape', async () => {
   expect([y.dtype, y.shape, [...(await y.data())]]).toEqual(['f32', [2, 2], [5, 6, 1, 2]]);
 });
 
-test('knows labels and classes, also of what is standardized', async () => {
+test('knows labels and classes, also of what is transformed', async () => {
   const set = labelled([1, 0, 1], ['cat', 'dog']);
-  const standardized = new data.StandardizedDataset(set, { mean: 1, deviation: 2 });
+  const { Standardize } = data.preprocessing;
+  const standardize = new Standardize();
+  standardize.mean.assign(tensor([1]).reshape([]));
+  standardize.std.assign(tensor([2]).reshape([]));
+  const standardized = new data.TransformedDataset(set, [standardize]);
   for (const each of [set, standardized]) {
     expect(each.classes).toEqual(['cat', 'dog']);
     expect([...(await each.labels!())]).toEqual([1, 0, 1]);

@@ -6,7 +6,6 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   Checkpoint,
-  data,
   EarlyStopping,
   EMA,
   io,
@@ -19,15 +18,14 @@ import {
   randomState,
   setRandomState,
   setSeed,
-  tensor,
   Trainer,
   type Callback,
   type FitOptions,
   type TrainerOptions,
   type EpochEnd,
 } from '../../lib/index.js';
-import { noise } from '../check.js';
 import { collectGarbage } from '../garbage.js';
+import { points } from './points.js';
 
 let parent: string;
 beforeAll(async () => {
@@ -35,12 +33,6 @@ beforeAll(async () => {
 });
 afterAll(() => rm(parent, { recursive: true }));
 const newFolder = () => mkdtemp(join(parent, 'run-'));
-
-function points(n: number): data.TensorDataset {
-  const x = noise(n * 2, 4);
-  const labels = Int32Array.from({ length: n }, (_, i) => (x[2 * i]! + x[2 * i + 1]! > 0 ? 1 : 0));
-  return new data.TensorDataset(tensor(x, [n, 2]), tensor(labels));
-}
 
 function classifier({ hidden = 8, ...options }: Partial<TrainerOptions> & { hidden?: number } = {}): Trainer {
   setSeed(1);

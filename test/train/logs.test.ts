@@ -7,19 +7,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   Checkpoint,
   CSVLog,
-  data,
   loss,
   nn,
   optim,
   setSeed,
-  tensor,
   TensorBoard,
   Trainer,
   type FitOptions,
 } from '../../lib/index.js';
 import { histogramOf } from '../../lib/train/histogram.js';
-import { noise } from '../check.js';
 import { eventsOf, type ReadEvent } from '../io/events.js';
+import { points } from './points.js';
 
 let parent: string;
 beforeAll(async () => {
@@ -27,12 +25,6 @@ beforeAll(async () => {
 });
 afterAll(() => rm(parent, { recursive: true }));
 const newFolder = () => mkdtemp(join(parent, 'run-'));
-
-function points(n: number): data.TensorDataset {
-  const x = noise(n * 2, 4);
-  const labels = Int32Array.from({ length: n }, (_, i) => (x[2 * i]! + x[2 * i + 1]! > 0 ? 1 : 0));
-  return new data.TensorDataset(tensor(x, [n, 2]), tensor(labels));
-}
 
 async function trained(options: FitOptions, n = 50): Promise<Trainer> {
   setSeed(1);

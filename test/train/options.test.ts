@@ -16,14 +16,9 @@ import {
   type TrainerOptions,
 } from '../../lib/index.js';
 import { native } from '../../lib/native.js';
-import { expectClose, expectSameBits, f32, noise, noisy } from '../check.js';
+import { expectClose, expectSameBits, f32, noisy } from '../check.js';
 import { collectGarbage } from '../garbage.js';
-
-function points(n: number): data.TensorDataset {
-  const x = noise(n * 2, 4);
-  const labels = Int32Array.from({ length: n }, (_, i) => (x[2 * i]! + x[2 * i + 1]! > 0 ? 1 : 0));
-  return new data.TensorDataset(tensor(x, [n, 2]), tensor(labels));
-}
+import { points } from './points.js';
 
 function classifier(
   options: (optimizer: optim.SGD) => Partial<TrainerOptions> = () => ({}),
