@@ -10,6 +10,7 @@ import * as ops from '../lib/ops/index.js';
 import { memory } from '../lib/system.js';
 import { express, scope, synchronize, Tensor, type DType } from '../lib/tensor.js';
 import { f32, i32 } from './check.js';
+import { collectGarbage } from './garbage.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -315,7 +316,8 @@ describe('after dispose', () => {
     expect([...detached.dataSync()]).toEqual([1, 2]);
   });
 
-  test('once more is fine, and frees nothing else', () => {
+  test('once more is fine, and frees nothing else', async () => {
+    await collectGarbage();
     const before = memory().liveTensors;
     const [x, other] = [f32([1], [1]), f32([2], [1])];
     x.dispose();
@@ -359,9 +361,10 @@ describe('using', () => {
 describe('scope', () => {
   const one = () => f32([1], [1]);
 
-  test('disposes what was created in it, and nothing else', () => {
+  test('disposes what was created in it, and nothing else', async () => {
     const outside = one();
     const inside: Tensor[] = [];
+    await collectGarbage();
     const before = memory().liveTensors;
     const result = scope(() => {
       inside.push(one(), outside.add(1));
@@ -505,7 +508,8 @@ describe('scope', () => {
     expect(outside.disposed).toBe(false);
   });
 
-  test('takes what was disposed in it already', () => {
+  test('takes what was disposed in it already', async () => {
+    await collectGarbage();
     const before = memory().liveTensors;
     scope(() => {
       one().dispose();

@@ -6,6 +6,7 @@ import { logSoftmax, softmax } from '../../lib/ops/softmax.js';
 import { sum } from '../../lib/ops/reduce.js';
 import type { Shape, Tensor } from '../../lib/tensor.js';
 import { expectClose, expectGradients, expectSameBits, f32, i32, noise, noisy, volume } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 
 interface Targets {
   /** The distribution of row r, or none where it is ignored. */
@@ -139,10 +140,11 @@ describe('crossEntropy', () => {
       );
   });
 
-  test('leaves nothing behind', () => {
+  test('leaves nothing behind', async () => {
     const x = noisy([4, 3]);
     const labels = i32([0, 1, 2, 0], [4]);
     const options = { classWeights: noisy([3]), sampleWeight: noisy([4]) };
+    await collectGarbage();
     const before = native.memory().liveTensors;
     x.requiresGrad = true;
     for (const f of [loss.crossEntropy, loss.nll, loss.multiMargin]) {

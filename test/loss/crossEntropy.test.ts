@@ -7,6 +7,7 @@ import { softmax } from '../../lib/ops/softmax.js';
 import { sum } from '../../lib/ops/reduce.js';
 import { Tensor, type Shape } from '../../lib/tensor.js';
 import { expectClose, expectGradients, expectSameBits, f32, i32, noise, noisy, volume } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 
 /** The options of the native side for the mean over labels that all count the same. */
 const plain = [null, null, 'mean', -100, 0] as const;
@@ -123,9 +124,10 @@ describe('crossEntropy', () => {
     expect(await crossEntropy(f32([], [0, 0]), i32([], [0])).item()).toBeNaN();
   });
 
-  test('leaves nothing behind', () => {
+  test('leaves nothing behind', async () => {
     const x = noisy([4, 3]);
     const labels = i32([0, 1, 2, 0], [4]);
+    await collectGarbage();
     const before = native.memory().liveTensors;
     crossEntropy(x, labels).dispose();
     x.requiresGrad = true;

@@ -6,6 +6,7 @@ import { mul } from '../../lib/ops/elementwise.js';
 import { sum } from '../../lib/ops/reduce.js';
 import type { Tensor } from '../../lib/tensor.js';
 import { expectClose, expectGradients, expectSameBits, f32, i32, noise, noisy, volume } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 
 const shapes = [[3, 5], [17], [], [0, 4], [211, 307], [40_003]];
 
@@ -57,9 +58,10 @@ describe.each([
     expect(await penalty([], 1).item()).toBe(0);
   });
 
-  test('leaves out what is frozen, and nothing behind', () => {
+  test('leaves out what is frozen, and nothing behind', async () => {
     const [p, q] = [noisy([3, 2]), noisy([2])];
     p.requiresGrad = true;
+    await collectGarbage();
     const before = native.memory().liveTensors;
     const y = penalty([p, q], 0.1);
     backward(y);
@@ -176,8 +178,9 @@ describe('cosineEmbedding', () => {
     );
   });
 
-  test('leaves nothing behind, and refuses', () => {
+  test('leaves nothing behind, and refuses', async () => {
     const [a, b, target] = [noisy([2, 3]), noisy([2, 3], 2), i32([1, -1], [2])];
+    await collectGarbage();
     const before = native.memory().liveTensors;
     a.requiresGrad = true;
     const y = loss.cosineEmbedding(a, b, target);

@@ -15,6 +15,7 @@ import {
   relativeError,
   volume,
 } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 
 type Options = Record<string, unknown>;
 type Loss = (input: Tensor, target: Tensor, options?: Options) => Tensor;
@@ -185,10 +186,11 @@ describe.each(cases)('$name', ({ run, options, value, slope, x: ofX, t: ofT }) =
     expect(await run(x, t, options).item()).toBeNaN();
   });
 
-  test('leaves nothing behind', () => {
+  test('leaves nothing behind', async () => {
     const { x, t } = make([5, 3]);
     const whole = i32(new Array<number>(15).fill(1), [5, 3]);
     const sampleWeight = noisy([5]);
+    await collectGarbage();
     const before = native.memory().liveTensors;
     run(x, t, options).dispose();
     x.requiresGrad = true;

@@ -4,6 +4,7 @@ import { native } from '../../lib/native.js';
 import { BasicBlock, Bottleneck, Inception } from '../../lib/models/index.js';
 import { fuseForInference, type Module, type Parameter } from '../../lib/nn/index.js';
 import { expectClose, expectSameBits, f32, noisy } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 import { pattern, vectors } from '../fixtures/pattern.js';
 
 interface Case {
@@ -75,6 +76,7 @@ describe.each(cases)('$block, case $i', (c) => {
     const x = noisy(c.shape);
     for (const forward of [() => module.forward(x), () => module.eval().forward(x)]) {
       forward().dispose();
+      await collectGarbage();
       const before = native.memory().liveTensors;
       const y = forward();
       y.dispose();

@@ -6,6 +6,7 @@ import { SGD } from '../../lib/optim/index.js';
 import { profile } from '../../lib/profile.js';
 import { express, StriateError, synchronize, type Tensor } from '../../lib/tensor.js';
 import { f32, i32, noisy } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 import { slow } from './child.js';
 
 /** Puts `count` products of matrices on the queue, each of the one before; returns the last, full of ones. */
@@ -206,6 +207,7 @@ describe('a full queue', () => {
     const warm = Array.from({ length: 20 }, () => native.tensor(data, [data.length]));
     for (const handle of warm) native.dispose(handle);
     await synchronize();
+    await collectGarbage();
     const before = native.memory().liveBytes;
     const long = backlog(300, slow ? 64 : 512);
     let most = 0;
@@ -260,6 +262,7 @@ describe('a command that fails', () => {
     const table = full([3, 2 ** 18], 1);
     const indices = i32([0, 7], [2]);
     await synchronize();
+    await collectGarbage();
     const before = native.memory().liveBytes;
     const bad = gather(table, indices);
     await expect(bad.data()).rejects.toThrow('index 7');

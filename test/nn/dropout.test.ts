@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { grad, nn, ops, setSeed, type Tensor } from '../../lib/index.js';
 import { native } from '../../lib/native.js';
 import { expectClose, expectGradients, expectSameBits, noisy } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 
 describe.each([
   [
@@ -113,6 +114,7 @@ describe.each(kinds)('$name', ({ make, plain, x }) => {
       setSeed(12);
       return [layer.forward(x)];
     });
+    await collectGarbage();
     const before = native.memory().liveTensors;
     const y = layer.forward(x);
     const [g] = grad(y, [layer.weight], y.detach());

@@ -3,6 +3,7 @@ import { data, nn, tensor, Tensor, type DType } from '../../lib/index.js';
 import { memory } from '../../lib/system.js';
 import { synchronize } from '../../lib/tensor.js';
 import { expectClose, f32, i32, noise, noisy, volume } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 
 /** Algorithm 2 by a plain loop: the mean of means, and m/(m − 1) times the mean of biased variances. */
 function population(batches: Float64Array[], channels: number): { mean: number[]; variance: number[] } {
@@ -81,6 +82,7 @@ describe('populationStatistics', () => {
     const labels = i32(new Array<number>(42).fill(0), [42]);
     const loader = new data.DataLoader(new data.TensorDataset(samples, labels), { batchSize: 6 });
     const weights = await linear.weight.data();
+    await collectGarbage();
     const { liveTensors } = memory();
     await nn.populationStatistics(model, loader);
     await synchronize();

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { memory, nn, noGrad, ops, randn, StriateError, tensor, zeros, type Tensor } from '../../lib/index.js';
 import { expectClose, expectGradients, i32, noise, noisy } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 
 const total = (x: Tensor) => x.mul(x).sum();
 
@@ -45,9 +46,10 @@ describe('Residual', () => {
     await expectGradients((image) => block.forward(image), [noisy([1, 4, 4, 2], 5)], { tolerance: 1e-3 });
   });
 
-  test('leaves nothing behind', () => {
+  test('leaves nothing behind', async () => {
     const block = new nn.Residual(new nn.Linear(4, 4), new nn.Linear(4, 4));
     const x = randn([2, 4]);
+    await collectGarbage();
     const before = memory().liveTensors;
     noGrad(() => block.forward(x)).dispose();
     expect(memory().liveTensors).toBe(before);
@@ -88,9 +90,10 @@ describe('Parallel', () => {
     expect(() => new nn.Parallel({ a: 3 as never })).toThrow(/Parallel: branch a is no Module/);
   });
 
-  test('leaves nothing behind, also where a branch fails', () => {
+  test('leaves nothing behind, also where a branch fails', async () => {
     const x = randn([1, 4, 4, 2]);
     const block = new nn.Parallel(new nn.Conv2d(2, 3, 1), new nn.Conv2d(5, 3, 1));
+    await collectGarbage();
     const before = memory().liveTensors;
     expect(() => noGrad(() => block.forward(x))).toThrow(/conv2d/);
     expect(memory().liveTensors).toBe(before);

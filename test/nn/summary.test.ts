@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { memory, models, nn, StriateError } from '../../lib/index.js';
+import { collectGarbage } from '../garbage.js';
 
 describe('summary', () => {
   test('of LeNet-5: shapes, parameters, multiply-adds and receptive fields', () => {
@@ -67,9 +68,10 @@ describe('summary', () => {
     expect(layers[1]?.multiplyAdds).toBe(16 * 2 * 2 * 4 * 4);
   });
 
-  test('prints a table, and leaves the model as it was', () => {
+  test('prints a table, and leaves the model as it was', async () => {
     const model = new nn.Sequential(new nn.Conv2d(3, 8, 3), new nn.BatchNorm2d(8), new nn.ReLU());
     model.at(1).eval();
+    await collectGarbage();
     const before = memory().liveTensors;
     const text = String(nn.summary(model, [8, 8, 3]));
     expect(memory().liveTensors).toBe(before);

@@ -5,6 +5,7 @@ import { globalAvgPool2d, globalMaxPool2d } from '../../lib/ops/globalPool.js';
 import { memory } from '../../lib/system.js';
 import { synchronize, type Tensor } from '../../lib/tensor.js';
 import { expectClose, expectGradients, expectSameBits, f32, i32, noise, noisy, volume } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 
 const pools = { Avg: globalAvgPool2d, Max: globalMaxPool2d };
 
@@ -64,6 +65,7 @@ describe.each(['Avg', 'Max'] as const)('global%sPool2d', (kind) => {
 
   test('leaves nothing on its way', async () => {
     const x = noisy([2, 3, 4, 5]);
+    await collectGarbage();
     const { liveTensors } = memory();
     pool(x).dispose();
     await synchronize();

@@ -19,6 +19,7 @@ import {
 } from '../../lib/ops/movement.js';
 import { Tensor, type DType, type Shape, type TypedArray } from '../../lib/tensor.js';
 import { expectClose, expectGradients, expectSameBits, f32, i32, noise, noisy, volume } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 
 const dtypes = ['f32', 'i32', 'u8'] as const;
 
@@ -586,8 +587,9 @@ describe('concat, stack and split', () => {
     await expectGradients((u) => concat([u, mul(u, u), u]), [noisy([5])]);
   });
 
-  test('leave no tensors behind', () => {
+  test('leave no tensors behind', async () => {
     const tensors = [noisy([3]), noisy([3])];
+    await collectGarbage();
     const before = native.memory().liveTensors;
     stack(tensors).dispose();
     expect(native.memory().liveTensors).toBe(before);

@@ -5,6 +5,7 @@ import { dropout, setSeed } from '../../lib/ops/creation.js';
 import { alphaDropout, dropout1d, dropout2d, gaussianDropout, gaussianNoise } from '../../lib/ops/noise.js';
 import type { Shape, Tensor } from '../../lib/tensor.js';
 import { expectGradients, expectSameBits, f32, noise, noisy, volume } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 
 const mean = (values: Float32Array) => values.reduce((s, v) => s + v, 0) / values.length;
 const variance = (values: Float32Array) => {
@@ -61,7 +62,8 @@ describe.each(layers)('$name', ({ name, run, shape }) => {
     expect(y).toEqual(name === 'dropout' ? expected.map((v) => v * Math.fround(0.7)) : expected);
   });
 
-  test('leaves nothing behind', () => {
+  test('leaves nothing behind', async () => {
+    await collectGarbage();
     const before = native.memory().liveTensors;
     run(x).dispose();
     run(x, false).dispose();

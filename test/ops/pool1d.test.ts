@@ -12,6 +12,7 @@ import { lpPool1d } from '../../lib/ops/lpPool.js';
 import { memory } from '../../lib/system.js';
 import { synchronize, type Tensor } from '../../lib/tensor.js';
 import { expectClose, expectGradients, expectSameBits, f32, i32, noise, noisy } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 import { pattern, vectors } from '../fixtures/pattern.js';
 
 type Kind = 'max' | 'avg' | 'lp' | 'adaptiveMax' | 'adaptiveAvg';
@@ -107,6 +108,7 @@ test('results are the same for 1 and 2 threads', async () => {
 test('nothing is left of what a pass makes on its way', async () => {
   const x = noisy([2, 12, 3]);
   x.requiresGrad = true;
+  await collectGarbage();
   const tensors = memory().liveTensors;
   const { output, indices } = maxPool1d(x, 2, { returnIndices: true });
   for (const y of [output, indices, avgPool1d(x, 2), adaptiveAvgPool1d(x, 5)]) y.dispose();

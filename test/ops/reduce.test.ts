@@ -4,6 +4,7 @@ import { native } from '../../lib/native.js';
 import { argMax, max, mean, min, sum, variance, type Axes } from '../../lib/ops/reduce.js';
 import { Tensor, type Shape } from '../../lib/tensor.js';
 import { expectClose, expectGradients, expectSameBits, f32, i32, noise, noisy, volume } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 
 /** The elements that each result is made of, by a plain walk over all elements. */
 function groups(data: ArrayLike<number>, shape: Shape, axes: readonly number[]): number[][] {
@@ -201,8 +202,9 @@ describe('variance', () => {
     expect(await variance(f32([3], [1]), 0, false, 0).item()).toBe(0);
   });
 
-  test('leaves nothing behind', () => {
+  test('leaves nothing behind', async () => {
     const x = noisy([5, 3]);
+    await collectGarbage();
     const before = native.memory().liveTensors;
     x.variance(0).dispose();
     expect(native.memory().liveTensors).toBe(before);

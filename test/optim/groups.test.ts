@@ -11,6 +11,7 @@ import {
 } from '../../lib/optim/index.js';
 import { StriateError, Tensor } from '../../lib/tensor.js';
 import { expectSameBits, f32, noise, relativeError } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 import { parameter, setGradient } from './formulas.js';
 
 const pair = () => [parameter([1, 2], [2]), parameter([3, 4, 5], [3])] as const;
@@ -101,10 +102,11 @@ describe('groups', () => {
     expect(optimizer.stateDict().tensors.size).toBe(0);
   });
 
-  test('step with one call each, and give their state back', () => {
+  test('step with one call each, and give their state back', async () => {
     const [a, b] = pair();
     const optimizer = new Adam([{ parameters: [a] }, { parameters: [b] }]);
     for (const p of [a, b]) setGradient(p, noise(p.size));
+    await collectGarbage();
     const before = native.memory().liveTensors;
     optimizer.step();
     expect(native.memory().liveTensors).toBe(before + 4);

@@ -7,6 +7,7 @@ import { mean, sum } from '../../lib/ops/reduce.js';
 import { CosineAnnealingLR, LBFGS, SGD, type LBFGSOptions } from '../../lib/optim/index.js';
 import { StriateError, Tensor } from '../../lib/tensor.js';
 import { expectClose, expectSameBits, f32, i32, noise, noisy, relativeError } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 import { lowerCamelCase, pattern, vectors } from '../fixtures/pattern.js';
 import { parameter } from './formulas.js';
 
@@ -130,6 +131,7 @@ describe('LBFGS', () => {
     });
     await optimizer.step(closure(optimizer));
     optimizer.zeroGrad();
+    await collectGarbage();
     const before = native.memory().liveTensors;
     for (let step = 0; step < 3; step++) await optimizer.step(closure(optimizer));
     optimizer.zeroGrad();

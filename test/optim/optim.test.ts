@@ -17,6 +17,7 @@ import {
 } from '../../lib/optim/index.js';
 import { scope, StriateError, Tensor } from '../../lib/tensor.js';
 import { expectSameBits, f32, i32, noise, noisy, relativeError, volume } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 import { norm, parameter, setGradient } from './formulas.js';
 
 describe('step', () => {
@@ -50,9 +51,10 @@ describe('step', () => {
     expect([...(await a.data()), ...(await b.data())]).toEqual([1, 2, 3]);
   });
 
-  test('in a scope leaves the state alone; dispose gives it back', () => {
+  test('in a scope leaves the state alone; dispose gives it back', async () => {
     const p = parameter([1, 2], [2]);
     setGradient(p, [1, 1]);
+    await collectGarbage();
     const before = native.memory().liveTensors;
     const optimizer = new Adam([p]);
     scope(() => optimizer.step());

@@ -4,6 +4,7 @@ import { likeliest, predictionsOf } from '../../lib/report/predictions.js';
 import { disposeBatches, probeOf } from '../../lib/report/probe.js';
 import { takeSnapshot } from '../../lib/report/snapshot.js';
 import { classifier, stripes } from './training.js';
+import { collectGarbage } from '../garbage.js';
 
 const value = <T>(part: { value: T } | { missing: string }): T => {
   if ('missing' in part) throw new Error(part.missing);
@@ -97,6 +98,7 @@ describe('snapshot', () => {
     model.train();
     const probe = await probeOf(stripes(80, 4), 'validation', 80);
     await synchronize();
+    await collectGarbage();
     const before = memory().liveTensors;
     const snapshot = await takeSnapshot(model, { value: probe }, 3);
     expect(memory().liveTensors).toBe(before);

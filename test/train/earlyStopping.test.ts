@@ -14,6 +14,7 @@ import {
   type EarlyStoppingOptions,
 } from '../../lib/index.js';
 import { noise } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 
 function points(n: number, seed: number): data.TensorDataset {
   const x = noise(n * 2, seed);
@@ -99,6 +100,7 @@ describe('EarlyStopping', () => {
     const fit = () =>
       trainer.fit(points(40, 1), { epochs: 9, batchSize: 10, callbacks: [stopping], ...quiet });
     await fit();
+    await collectGarbage();
     const before = memory().liveTensors;
     const { epochs } = await fit();
     expect(epochs).toHaveLength(2);

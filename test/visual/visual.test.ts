@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { grad } from '../../lib/autograd.js';
 import { memory, nn, ops, randn, tensor, visual } from '../../lib/index.js';
 import { expectClose, i32, noisy } from '../check.js';
+import { collectGarbage } from '../garbage.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'striate-visual-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -82,6 +83,7 @@ describe('explanations', () => {
 
   test('featureMaps gives what a layer gave', async () => {
     const model = leftHalf();
+    await collectGarbage();
     const before = memory().liveTensors;
     const maps = visual.featureMaps(model, x, 'relu');
     expect(memory().liveTensors).toBe(before + 1);
