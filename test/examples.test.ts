@@ -103,6 +103,11 @@ const shown: Record<string, (out: string) => void> = {
     expect(out).toMatch(/\nmulti-step +█{15}▁{15} {10}\n/);
     expect(out).toMatch(/range test: diverges at [\d.]+, falls most steeply at 0\.\d+\n/);
   },
+  'segmentation.mjs': (out) => {
+    expect(percent(out, 'pixels taken for what they are')).toBeGreaterThan(95);
+    expect(percent(out, 'mean intersection over union')).toBeGreaterThan(80);
+    expect(out.split('\n').filter((line) => /^[·o#]{32} {2}[·o#]{32}$/.test(line))).toHaveLength(16);
+  },
   'server.mjs': (out) => {
     expect(out).toMatch(/^answers at http:\/\/127\.0\.0\.1:\d+\/predict\n/);
     const first = percent(out, 'answers while it trained: of the first weights');

@@ -27,7 +27,10 @@ export function summaryCommand(): Command {
       shapeOf,
     )
     .option('--classes <n>', 'scores', whole(1), 10)
-    .option('--small-images', 'the first layers of a ResNet are those for images of some 32×32')
+    .option(
+      '--small-images',
+      'the first layers are those for images of some 32×32, where the network has such',
+    )
     .option('--json', 'print one line of JSON')
     .action(summarize);
 }

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { DataLoader } from '../data/loader.js';
 import { TransformedDataset } from '../data/transformedDataset.js';
+import { auxiliaryLoss } from '../models/index.js';
 import { setSeed } from '../ops/creation.js';
 import { Dashboard, Report } from '../report/index.js';
 import { setThreads } from '../system.js';
@@ -63,7 +64,7 @@ export async function runTraining(given: FullRecipe, { json, resumed }: Training
   const loss = await buildLoss(recipe.loss, train);
   const trainer = new Trainer(model, {
     optimizer,
-    loss: loss.loss,
+    loss: auxiliaryLoss(loss.loss),
     metrics: ['accuracy'],
     accumulate,
     ...(schedule && { schedule }),

@@ -1,3 +1,4 @@
+export { bilinear, type BilinearOptions } from './bilinear.js';
 export {
   constant,
   normal,

@@ -1,5 +1,5 @@
 import * as nn from '../nn/index.js';
-import type { ModelOptions } from './options.js';
+import { madeFor, type ModelOptions } from './options.js';
 
 /** What follows the features, [N, H, W, 256]. */
 const classifier = (classes: number): Record<string, nn.Module> => ({
@@ -22,7 +22,7 @@ const classifier = (classes: number): Record<string, nn.Module> => ({
  * [N, classes]. 61,100,840 parameters.
  */
 export function alexnet({ classes = 1000, channels = 3 }: ModelOptions = {}): nn.Sequential {
-  return new nn.Sequential({
+  const network = new nn.Sequential({
     features: new nn.Sequential(
       new nn.Conv2d(channels, 64, 11, { stride: 4, padding: 2 }),
       new nn.ReLU(),
@@ -40,6 +40,7 @@ export function alexnet({ classes = 1000, channels = 3 }: ModelOptions = {}): nn
     ),
     ...classifier(classes),
   });
+  return madeFor(224, channels, network);
 }
 
 /**
@@ -52,7 +53,7 @@ export function alexnet2012({ classes = 1000, channels = 3 }: ModelOptions = {})
   // α is of the mean here, and of the sum over n = 5 channels there.
   const norm = () => new nn.LocalResponseNorm(5, { alpha: 5e-4, beta: 0.75, k: 2 });
   const pool = () => new nn.MaxPool2d(3, { stride: 2 });
-  return new nn.Sequential({
+  const network = new nn.Sequential({
     features: new nn.Sequential(
       ...[new nn.Conv2d(channels, 96, 11, { stride: 4, padding: 2 }), new nn.ReLU(), norm(), pool()],
       ...[new nn.Conv2d(96, 256, 5, { padding: 2, groups: 2 }), new nn.ReLU(), norm(), pool()],
@@ -62,4 +63,5 @@ export function alexnet2012({ classes = 1000, channels = 3 }: ModelOptions = {})
     ),
     ...classifier(classes),
   });
+  return madeFor(224, channels, network);
 }

@@ -1,7 +1,7 @@
 import * as nn from '../nn/index.js';
 import { pad, slice } from '../ops/movement.js';
 import type { Tensor } from '../tensor.js';
-import type { ModelOptions } from './options.js';
+import { madeFor, type ModelOptions } from './options.js';
 import { BasicBlock } from './resnet.js';
 
 /**
@@ -55,7 +55,7 @@ export function cifarResnet(
         return block;
       }),
     );
-  return new nn.Sequential({
+  const network = new nn.Sequential({
     conv1: new nn.Conv2d(channels, 16, 3, { padding: 1, bias: false }),
     bn1: new nn.BatchNorm2d(16),
     relu: new nn.ReLU(),
@@ -66,6 +66,7 @@ export function cifarResnet(
     flatten: new nn.Flatten(),
     fc: new nn.Linear(64, classes),
   });
+  return madeFor(32, channels, network);
 }
 
 /** The ResNet for CIFAR with 20 layers: 269,722 parameters. See cifarResnet. */

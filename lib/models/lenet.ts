@@ -1,4 +1,5 @@
 import * as nn from '../nn/index.js';
+import { madeFor } from './options.js';
 
 export interface LeNet5Options {
   /** Default: 10. */
@@ -31,7 +32,7 @@ export function lenet5({
   const activation = (i: number): Record<string, nn.Module> =>
     form === 'relu' ? { [`relu${i}`]: new nn.ReLU() } : { [`tanh${i}`]: new nn.Tanh() };
   const pool = () => (form === 'relu' ? new nn.MaxPool2d(2) : new nn.AvgPool2d(2));
-  return new nn.Sequential({
+  const network = new nn.Sequential({
     conv1: new nn.Conv2d(channels, 6, 5, { padding: side === 28 ? 2 : 0 }),
     ...activation(1),
     pool1: pool(),
@@ -45,4 +46,5 @@ export function lenet5({
     ...activation(4),
     fc3: new nn.Linear(84, classes),
   });
+  return madeFor(side, channels, network);
 }

@@ -2,9 +2,10 @@ import { describe } from '../describe.js';
 import * as nn from '../nn/index.js';
 import { add } from '../ops/elementwise.js';
 import type { Tensor } from '../tensor.js';
-import type { ModelOptions } from './options.js';
+import { madeFor, sideOf, type SmallImageOptions } from './options.js';
 
-export interface MobileNetOptions extends ModelOptions {
+/** With smallImages the first two convolutions of stride 2 have stride 1. */
+export interface MobileNetOptions extends SmallImageOptions {
   /** Multiplies the channels of all layers; the papers have 0.25 to 1.4. Default: 1. */
   width?: number;
 }
@@ -34,17 +35,23 @@ const separable: readonly (readonly [number, number])[] = [
  *
  * @throws RangeError for a width that is not above 0
  */
-export function mobilenet({ classes = 1000, channels = 3, width = 1 }: MobileNetOptions = {}): nn.Sequential {
+export function mobilenet({
+  classes = 1000,
+  channels = 3,
+  width = 1,
+  smallImages = false,
+}: MobileNetOptions = {}): nn.Sequential {
   requireWidth('mobilenet', width);
   const scaled = (n: number) => Math.max(1, Math.floor(n * width));
   let inputs = scaled(32);
   const features: nn.Module[] = [
-    new nn.Conv2d(channels, inputs, 3, { stride: 2, padding: 1, bias: false }),
+    new nn.Conv2d(channels, inputs, 3, { stride: smallImages ? 1 : 2, padding: 1, bias: false }),
     new nn.BatchNorm2d(inputs),
     new nn.ReLU(),
   ];
-  for (const [full, stride] of separable) {
+  for (const [i, [full, usual]] of separable.entries()) {
     const outputs = scaled(full);
+    const stride = smallImages && i === 1 ? 1 : usual;
     features.push(
       new nn.Conv2d(inputs, inputs, 3, { stride, padding: 1, groups: inputs, bias: false }),
       new nn.BatchNorm2d(inputs),
@@ -55,13 +62,14 @@ export function mobilenet({ classes = 1000, channels = 3, width = 1 }: MobileNet
     );
     inputs = outputs;
   }
-  return new nn.Sequential({
+  const network = new nn.Sequential({
     features: new nn.Sequential(...features),
     avgpool: new nn.AdaptiveAvgPool2d(1),
     flatten: new nn.Flatten(),
     dropout: new nn.Dropout(0.001),
     fc: new nn.Linear(inputs, classes),
   });
+  return madeFor(sideOf(smallImages), channels, network);
 }
 
 /** Convolution, batch normalization and ReLU6. */
@@ -138,23 +146,26 @@ export function mobilenetV2({
   classes = 1000,
   channels = 3,
   width = 1,
+  smallImages = false,
 }: MobileNetOptions = {}): nn.Sequential {
   requireWidth('mobilenetV2', width);
   let inputs = multipleOf8(32 * width);
   const last = multipleOf8(1280 * Math.max(1, width));
-  const features: nn.Module[] = [convNormRelu6(channels, inputs, 3, { stride: 2 })];
-  for (const [expansion, full, blocks, stride] of inverted) {
+  const features: nn.Module[] = [convNormRelu6(channels, inputs, 3, { stride: smallImages ? 1 : 2 })];
+  for (const [stage, [expansion, full, blocks, usual]] of inverted.entries()) {
     const outputs = multipleOf8(full * width);
+    const stride = smallImages && stage === 1 ? 1 : usual;
     for (let i = 0; i < blocks; i++) {
       features.push(new InvertedResidual(inputs, outputs, i === 0 ? stride : 1, expansion));
       inputs = outputs;
     }
   }
   features.push(convNormRelu6(inputs, last, 1));
-  return new nn.Sequential({
+  const network = new nn.Sequential({
     features: new nn.Sequential(...features),
     avgpool: new nn.AdaptiveAvgPool2d(1),
     flatten: new nn.Flatten(),
     classifier: new nn.Sequential(new nn.Dropout(0.2), new nn.Linear(last, classes)),
   });
+  return madeFor(sideOf(smallImages), channels, network);
 }

@@ -1,15 +1,10 @@
 import * as nn from '../nn/index.js';
 import type { Tensor } from '../tensor.js';
 import { convNormAddRelu, convNormRelu } from './convNorm.js';
-import type { ModelOptions } from './options.js';
+import { madeFor, sideOf, type SmallImageOptions } from './options.js';
 
-export interface ResNetOptions extends ModelOptions {
-  /**
-   * For images of some 32×32, as those of CIFAR: the first convolution is 3×3 with stride 1, and no pooling follows.
-   * Default: false.
-   */
-  smallImages?: boolean;
-}
+/** With smallImages the first convolution is 3×3 with stride 1, and no pooling follows. */
+export type ResNetOptions = SmallImageOptions;
 
 /** What a block adds its body to, where that has another shape than the block's input: a 1×1 convolution. */
 function shortcut(inputs: number, outputs: number, stride: number): nn.Sequential | null {
@@ -61,8 +56,8 @@ export class BasicBlock extends nn.Module {
 }
 
 /**
- * A 1×1 convolution that narrows, a 3×3, and a 1×1 that widens, beside a shortcut: the block of ResNet-50. The stride is
- * that of the 3×3.
+ * A 1×1 convolution that narrows, a 3×3, and a 1×1 that widens, beside a shortcut: the block of ResNet-50. Stride and
+ * dilation are those of the 3×3.
  */
 export class Bottleneck extends nn.Module {
   static readonly expansion = 4;
@@ -74,12 +69,12 @@ export class Bottleneck extends nn.Module {
   bn3: nn.BatchNorm2d | null;
   readonly downsample: nn.Sequential | null;
 
-  constructor(inputs: number, width: number, stride = 1) {
+  constructor(inputs: number, width: number, stride = 1, dilation = 1) {
     super();
     const outputs = width * Bottleneck.expansion;
     this.conv1 = new nn.Conv2d(inputs, width, 1, { bias: false });
     this.bn1 = new nn.BatchNorm2d(width);
-    this.conv2 = new nn.Conv2d(width, width, 3, { stride, padding: 1, bias: false });
+    this.conv2 = new nn.Conv2d(width, width, 3, { stride, padding: dilation, dilation, bias: false });
     this.bn2 = new nn.BatchNorm2d(width);
     this.conv3 = new nn.Conv2d(width, outputs, 1, { bias: false });
     this.bn3 = new nn.BatchNorm2d(outputs);
@@ -121,7 +116,7 @@ function resnet(
     return [`layer${i + 1}`, new nn.Sequential(...blocks)];
   };
   const [kernel, move] = smallImages ? [3, { padding: 1 }] : [7, { stride: 2, padding: 3 }];
-  return new nn.Sequential({
+  const layers = {
     conv1: new nn.Conv2d(channels, 64, kernel, { ...move, bias: false }),
     bn1: new nn.BatchNorm2d(64),
     relu: new nn.ReLU(),
@@ -130,7 +125,8 @@ function resnet(
     avgpool: new nn.AdaptiveAvgPool2d(1),
     flatten: new nn.Flatten(),
     fc: new nn.Linear(inputs, classes),
-  });
+  };
+  return madeFor(sideOf(smallImages), channels, new nn.Sequential(layers));
 }
 
 /**

@@ -1,6 +1,6 @@
 import { describe } from '../describe.js';
 import * as nn from '../nn/index.js';
-import type { ModelOptions } from './options.js';
+import { madeFor, type ModelOptions } from './options.js';
 
 export interface SmallVggOptions extends ModelOptions {
   /** Channels of the stages. Default: [64, 128, 256]. */
@@ -35,10 +35,11 @@ export function smallVgg({
     ...layer(width),
     ...layer(width),
   ]);
-  return new nn.Sequential({
+  const network = new nn.Sequential({
     features: new nn.Sequential(...features),
     avgpool: new nn.AdaptiveAvgPool2d(1),
     flatten: new nn.Flatten(),
     fc: new nn.Linear(inputs, classes),
   });
+  return madeFor(32, channels, network);
 }

@@ -1,7 +1,7 @@
 import * as nn from '../nn/index.js';
 import { concat } from '../ops/movement.js';
 import type { Tensor } from '../tensor.js';
-import type { ModelOptions } from './options.js';
+import { madeFor, sideOf, type SmallImageOptions } from './options.js';
 
 /** A 1×1 convolution that narrows, then a 1×1 and a 3×3 side by side, one after the other in depth; each with ReLU. */
 export class Fire extends nn.Module {
@@ -46,7 +46,8 @@ const plans: Record<string, { stem: readonly [outputs: number, kernelSize: numbe
   },
 };
 
-export interface SqueezeNetOptions extends ModelOptions {
+/** With smallImages the first convolution has stride 1 and a padding. */
+export interface SqueezeNetOptions extends SmallImageOptions {
   /** '1.0' is the paper's; '1.1', by its authors, computes 2.4 times less. Default: '1.1'. */
   version?: '1.0' | '1.1';
 }
@@ -61,13 +62,16 @@ export function squeezenet({
   classes = 1000,
   channels = 3,
   version = '1.1',
+  smallImages = false,
 }: SqueezeNetOptions = {}): nn.Sequential {
   if (!Object.hasOwn(plans, version)) {
     throw new RangeError(`squeezenet: version is '${version as string}', wants '1.0' or '1.1'`);
   }
   const { stem, blocks } = plans[version]!;
   let [inputs] = stem;
-  const features: nn.Module[] = [new nn.Conv2d(channels, ...stem, { stride: 2 }), new nn.ReLU()];
+  const [, kernelSize] = stem;
+  const move = smallImages ? { padding: (kernelSize - 1) / 2 } : { stride: 2 };
+  const features: nn.Module[] = [new nn.Conv2d(channels, ...stem, move), new nn.ReLU()];
   for (const block of blocks) {
     if (block === 'pool') {
       features.push(new nn.MaxPool2d(3, { stride: 2, ceilMode: true }));
@@ -77,7 +81,7 @@ export function squeezenet({
     features.push(new Fire(inputs, squeezed, expanded, expanded));
     inputs = 2 * expanded;
   }
-  return new nn.Sequential({
+  const network = new nn.Sequential({
     features: new nn.Sequential(...features),
     classifier: new nn.Sequential(
       new nn.Dropout(),
@@ -87,4 +91,5 @@ export function squeezenet({
     ),
     flatten: new nn.Flatten(),
   });
+  return madeFor(sideOf(smallImages), channels, network);
 }

@@ -1,8 +1,8 @@
 import * as nn from '../nn/index.js';
-import type { ModelOptions } from './options.js';
+import { madeFor, type ModelOptions } from './options.js';
 
 /** How many convolutions each of the five stages has, by the number of layers with weights. */
-const depths = {
+export const depths = {
   11: [1, 1, 2, 2, 2],
   13: [2, 2, 2, 2, 2],
   16: [2, 2, 3, 3, 3],
@@ -12,6 +12,36 @@ const depths = {
 export interface VGGOptions extends ModelOptions {
   /** Whether each convolution is followed by batch normalization (Ioffe and Szegedy, 2015). Default: false. */
   batchNorm?: boolean;
+}
+
+/**
+ * The convolutions and poolings of a VGG, with so many convolutions in each of its five stages.
+ *
+ * @param ceilMode whether poolings keep what is left over at the end of an image
+ */
+export function vggFeatures(
+  stages: readonly number[],
+  {
+    channels,
+    batchNorm = false,
+    ceilMode = false,
+  }: { channels: number; batchNorm?: boolean; ceilMode?: boolean },
+): nn.Module[] {
+  const features: nn.Module[] = [];
+  let inputs = channels;
+  stages.forEach((depth, stage) => {
+    const outputs = Math.min(64 << stage, 512);
+    for (let i = 0; i < depth; i++) {
+      features.push(
+        new nn.Conv2d(inputs, outputs, 3, { padding: 1 }),
+        ...(batchNorm ? [new nn.BatchNorm2d(outputs)] : []),
+        new nn.ReLU(),
+      );
+      inputs = outputs;
+    }
+    features.push(new nn.MaxPool2d(2, ceilMode ? { ceilMode } : {}));
+  });
+  return features;
 }
 
 /**
@@ -27,22 +57,8 @@ export function vgg(
   if (!Object.hasOwn(depths, layers)) {
     throw new RangeError(`vgg: layers is ${String(layers)}, wants 11, 13, 16 or 19`);
   }
-  const features: nn.Module[] = [];
-  let inputs = channels;
-  depths[layers].forEach((depth, stage) => {
-    const outputs = Math.min(64 << stage, 512);
-    for (let i = 0; i < depth; i++) {
-      features.push(
-        new nn.Conv2d(inputs, outputs, 3, { padding: 1 }),
-        ...(batchNorm ? [new nn.BatchNorm2d(outputs)] : []),
-        new nn.ReLU(),
-      );
-      inputs = outputs;
-    }
-    features.push(new nn.MaxPool2d(2));
-  });
-  return new nn.Sequential({
-    features: new nn.Sequential(...features),
+  const network = new nn.Sequential({
+    features: new nn.Sequential(...vggFeatures(depths[layers], { channels, batchNorm })),
     avgpool: new nn.AdaptiveAvgPool2d(7),
     flatten: new nn.Flatten(),
     classifier: new nn.Sequential(
@@ -55,6 +71,7 @@ export function vgg(
       new nn.Linear(4096, classes),
     ),
   });
+  return madeFor(224, channels, network);
 }
 
 /** VGG with 11 layers: 132,863,336 parameters, 132,868,840 with batch normalization. See vgg. */

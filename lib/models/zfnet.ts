@@ -1,5 +1,5 @@
 import * as nn from '../nn/index.js';
-import type { ModelOptions } from './options.js';
+import { madeFor, type ModelOptions } from './options.js';
 
 /**
  * ZFNet (Zeiler and Fergus, 2013, "Visualizing and understanding convolutional networks"): AlexNet with a smaller first
@@ -9,7 +9,7 @@ import type { ModelOptions } from './options.js';
 export function zfnet({ classes = 1000, channels = 3 }: ModelOptions = {}): nn.Sequential {
   const pool = (padding: number) => new nn.MaxPool2d(3, { stride: 2, padding });
   const norm = () => new nn.LocalResponseNorm(5, { alpha: 5e-4, beta: 0.75, k: 2 });
-  return new nn.Sequential({
+  const network = new nn.Sequential({
     features: new nn.Sequential(
       ...[new nn.Conv2d(channels, 96, 7, { stride: 2, padding: 1 }), new nn.ReLU(), pool(1), norm()],
       ...[new nn.Conv2d(96, 256, 5, { stride: 2 }), new nn.ReLU(), pool(1), norm()],
@@ -25,4 +25,5 @@ export function zfnet({ classes = 1000, channels = 3 }: ModelOptions = {}): nn.S
       new nn.Linear(4096, classes),
     ),
   });
+  return madeFor(224, channels, network);
 }

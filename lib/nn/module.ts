@@ -28,6 +28,9 @@ export abstract class Module {
   /** Whether layers behave as in training (dropout drops, batch norm uses the batch); see train() and eval(). */
   training = true;
 
+  /** Of one sample, as [H, W, C], where the module is made for such: other sizes may do, too. */
+  declare inputShape?: Shape;
+
   abstract forward(x: Tensor): Tensor;
 
   /** forward(x) followed by ReLU, for layers that do both in one pass. */

@@ -57,6 +57,9 @@ describe('a network', () => {
     expect(settled({ name: 'resnet18', smallImages: false }, [32, 32, 3])).toMatchObject({
       smallImages: false,
     });
+    expect(settled({ name: 'googlenet', auxLogits: true }, [32, 32, 3])).toEqual({
+      ...{ name: 'googlenet', auxLogits: true, smallImages: true },
+    });
     expect(() => buildModel({ name: 'vgg11' }, [5], 3)).toThrow('vgg11: samples are [5], wants images');
   });
 

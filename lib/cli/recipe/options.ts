@@ -62,7 +62,10 @@ export function withRecipeOptions(command: Command): Command {
   return command
     .option('--recipe <file>', 'JSON with all of what follows; options given beside it count before it')
     .addOption(new Option('--model <name>', 'network; default: lenet5').choices(modelNames))
-    .option('--small-images', 'the first layers of a ResNet are those for images of some 32×32')
+    .option(
+      '--small-images',
+      'the first layers are those for images of some 32×32, where the network has such',
+    )
     .addOption(
       new Option('--data <name>', 'data set; digits, the default, come with striate').choices(dataNames),
     )

@@ -20,7 +20,7 @@ import {
 
 const vgg = { batchNorm: flag };
 const resnet = { smallImages: flag };
-const mobilenet = { width: positive };
+const mobilenet = { width: positive, smallImages: flag };
 const modelKinds = {
   lenet5: { form: choice(['relu', '1998']) },
   alexnet: {},
@@ -31,7 +31,7 @@ const modelKinds = {
   vgg16: vgg,
   vgg19: vgg,
   smallVgg: { widths: v.array(whole(1), 'a list of whole numbers from 1 on') },
-  googlenet: {},
+  googlenet: { form: choice(['paper', 'torchvision']), auxLogits: flag, smallImages: flag },
   resnet18: resnet,
   resnet34: resnet,
   resnet50: resnet,
@@ -41,7 +41,7 @@ const modelKinds = {
   resnet56: {},
   mobilenet,
   mobilenetV2: mobilenet,
-  squeezenet: { version: choice(['1.0', '1.1']) },
+  squeezenet: { version: choice(['1.0', '1.1']), smallImages: flag },
   mlp: { widths: v.array(whole(1), 'a list of whole numbers from 1 on') },
 };
 const model = named(modelKinds);

@@ -15,12 +15,13 @@ function measured(metric: string, output: Tensor, target: Target): Tensor<'i32'>
 }
 
 /** Counts pairs of label and prediction, [label·K + prediction]. Labels that name no class, as ignored ones, are left out. */
-function count(total: number[], [classes = 0, ...pairs]: TypedArray): void {
+function count(total: number[], measured: TypedArray): void {
+  const classes = measured[0] ?? 0;
   for (let i = total.length; i < classes * classes; i++) total.push(0);
-  const n = pairs.length / 2;
-  for (let i = 0; i < n; i++) {
-    const label = pairs[i]!;
-    if (label >= 0 && label < classes) total[label * classes + pairs[n + i]!]!++;
+  const n = (measured.length - 1) / 2;
+  for (let i = 1; i <= n; i++) {
+    const label = measured[i]!;
+    if (label >= 0 && label < classes) total[label * classes + measured[n + i]!]!++;
   }
 }
 
@@ -54,6 +55,7 @@ const shares = {
   precision: (right, taken) => ratio(right, taken),
   recall: (right, _taken, of) => ratio(right, of),
   f1: (right, taken, of) => ratio(2 * right, taken + of),
+  iou: (right, taken, of) => ratio(right, taken + of - right),
 } satisfies Record<string, Share>;
 
 /** 0 where there is nothing to divide by, as scikit-learn has it. */
@@ -61,17 +63,20 @@ function ratio(part: number, whole: number): number {
   return whole === 0 ? 0 : part / whole;
 }
 
+/** For each class: samples rightly taken for it, taken for it, and of it. */
+function countsOf(total: readonly number[]): [right: number, taken: number, of: number][] {
+  const rows = rowsOf(total);
+  return rows.map((row, k) => {
+    const taken = rows.reduce((n, other) => n + other[k]!, 0);
+    const of = row.reduce((n, found) => n + found, 0);
+    return [row[k]!, taken, of];
+  });
+}
+
 function ofClasses(name: keyof typeof shares, { average = 'macro' }: AverageOptions): Metric {
   requireChoice(`${name}: average`, average, ['macro', 'micro', 'none']);
   const share: Share = shares[name];
-  const each = (total: readonly number[]): number[] => {
-    const rows = rowsOf(total);
-    return rows.map((row, k) => {
-      const taken = rows.reduce((n, other) => n + other[k]!, 0);
-      const of = row.reduce((n, found) => n + found, 0);
-      return share(row[k]!, taken, of);
-    });
-  };
+  const each = (total: readonly number[]): number[] => countsOf(total).map((counts) => share(...counts));
   const micro = (total: readonly number[]): number => {
     const right = rowsOf(total).reduce((n, row, k) => n + row[k]!, 0);
     const all = total.reduce((n, found) => n + found, 0);
@@ -87,6 +92,33 @@ function ofClasses(name: keyof typeof shares, { average = 'macro' }: AverageOpti
     add: count,
     ...(average === 'none' ? { table: each } : { value: average === 'micro' ? micro : macro }),
   };
+}
+
+/**
+ * The mean over classes of intersection over union, as `meanIoU`: of what is of a class or is taken for it, the share that is
+ * both. Of a segmentation, in which samples are pixels. Classes that neither occur nor are taken for anything are left out of
+ * the mean, and labels that name no class, as ignored ones, out of all; with average 'none' as a table, `iou`.
+ */
+export function meanIoU({ average = 'macro' }: { average?: 'macro' | 'none' | undefined } = {}): Metric {
+  requireChoice('meanIoU: average', average, ['macro', 'none']);
+  if (average === 'none') return ofClasses('iou', { average });
+  return {
+    name: 'meanIoU',
+    measure: (output, target) => measured('meanIoU', output, target),
+    add: count,
+    value(total) {
+      const found = countsOf(total).filter(([, taken, of]) => taken + of > 0);
+      return ratio(
+        found.reduce((sum, counts) => sum + shares.iou(...counts), 0),
+        found.length,
+      );
+    },
+  };
+}
+
+/** The share of pixels taken for what they are, as `pixelAccuracy`, without those whose label names no class, as ignored ones. */
+export function pixelAccuracy(): Metric {
+  return { ...ofClasses('recall', { average: 'micro' }), name: 'pixelAccuracy' };
 }
 
 /** Of the samples taken for a class, the share that is of it; 0 for a class that none is taken for. */
