@@ -11,19 +11,22 @@ export interface AtomicOptions {
   readonly oneWriter?: boolean;
 }
 
+type Contents = Uint8Array | readonly Uint8Array[] | AsyncIterable<Uint8Array>;
+
 /**
  * Writes a file so that whoever opens `path`, at any moment and after any crash, finds the old contents or the
  * new ones, never a part: the bytes go to a temporary file in the same folder and onto the disk, and that file
  * is then renamed. A symbolic link at `path` is replaced, not followed.
  *
  * @param path the file to create or replace; its folder must exist
- * @param bytes the whole contents, or parts of it one after the other; must not change until the promise settles
+ * @param bytes the whole contents, or parts of it one after the other; must not change until the promise settles, each part
+ *   until the next is asked for
  * @throws Error that names `path`, with the file system's error as its cause; the old file is then as it was,
  *   and the temporary one is gone
  */
 export async function writeFileAtomically(
   path: string,
-  bytes: Uint8Array | readonly Uint8Array[],
+  bytes: Contents,
   { oneWriter = false }: AtomicOptions = {},
 ): Promise<void> {
   const folder = dirname(path);
@@ -43,14 +46,10 @@ export async function writeFileAtomically(
   }
 }
 
-async function writeDurably(
-  path: string,
-  bytes: Uint8Array | readonly Uint8Array[],
-  flags: string,
-): Promise<void> {
+async function writeDurably(path: string, bytes: Contents, flags: string): Promise<void> {
   const file = await open(path, flags);
   try {
-    for (const part of bytes instanceof Uint8Array ? [bytes] : bytes) await file.writeFile(part);
+    for await (const part of bytes instanceof Uint8Array ? [bytes] : bytes) await file.writeFile(part);
     await file.sync();
   } finally {
     await file.close();

@@ -1,2 +1,17 @@
 export { loadOptimizer, saveOptimizer } from './optimizer.js';
-export { loadSafetensors, readSafetensors, saveSafetensors, type Safetensors } from './safetensors.js';
+export {
+  loadSafetensors,
+  readSafetensors,
+  saveSafetensors,
+  type Safetensors,
+  type SafetensorsOptions,
+} from './safetensors.js';
+export type { OrderOptions } from './torch/order.js';
+export type { TorchOptions } from './torch/layout.js';
+export {
+  loadTorch,
+  saveTorch,
+  type LoadTorchOptions,
+  type SaveTorchOptions,
+  type TorchReport,
+} from './torch/torch.js';

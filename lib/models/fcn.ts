@@ -72,7 +72,7 @@ class FCN extends nn.Module {
 
   override forward(x: Tensor): Tensor {
     return scope(() => {
-      const [pool3, pool4, pool5] = this.features.forwardAll(x) as [Tensor, Tensor, Tensor];
+      const [pool3, pool4, pool5] = this.features.stages(x) as [Tensor, Tensor, Tensor];
       const a = this.drop6.forward(this.fc6.forwardRelu(pool5));
       const b = this.drop7.forward(this.fc7.forwardRelu(a));
       let scores = this.scoreFr.forward(b);

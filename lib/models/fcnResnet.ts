@@ -68,7 +68,7 @@ export class FCNResNet extends nn.Module {
     if (!this.training || !this.auxClassifier) {
       return scope(() => enlarged(this.classifier.forward(this.backbone.forward(x)), x));
     }
-    const { out, aux } = this.forwardAll(x);
+    const { out, aux } = this.allScores(x);
     return withAuxiliary(out, [aux]);
   }
 
@@ -77,13 +77,13 @@ export class FCNResNet extends nn.Module {
    *
    * @throws StriateError for a network that was made without an auxiliary one
    */
-  forwardAll(x: Tensor): { out: Tensor; aux: Tensor } {
+  allScores(x: Tensor): { out: Tensor; aux: Tensor } {
     const { auxClassifier } = this;
     if (!auxClassifier) {
       throw new StriateError('FCNResNet: there is no auxiliary classifier; make it with auxLoss: true');
     }
     return scope(() => {
-      const [third, last] = this.backbone.forwardAll(x) as [Tensor, Tensor];
+      const [third, last] = this.backbone.stages(x) as [Tensor, Tensor];
       return {
         out: enlarged(this.classifier.forward(last), x),
         aux: enlarged(auxClassifier.forward(third), x),

@@ -143,7 +143,7 @@ export interface GoogLeNetScores {
  * and `aux2` after 4d. Those are for training alone: they carry the gradient to the layers in the middle.
  *
  * forward() gives the scores of the network itself. In training it computes the others as well and leaves them for a loss
- * of `auxiliaryLoss`, which adds theirs; forwardAll() gives all three to a loss of one's own.
+ * of `auxiliaryLoss`, which adds theirs; allScores() gives all three to a loss of one's own.
  */
 export class GoogLeNet extends nn.Sequential {
   readonly aux1: nn.Module | null;
@@ -163,7 +163,7 @@ export class GoogLeNet extends nn.Sequential {
 
   override forward(x: Tensor): Tensor {
     if (!this.training || !this.aux1) return super.forward(x);
-    const { logits, aux1, aux2 } = this.forwardAll(x);
+    const { logits, aux1, aux2 } = this.allScores(x);
     return withAuxiliary(logits, [aux1, aux2]);
   }
 
@@ -172,7 +172,7 @@ export class GoogLeNet extends nn.Sequential {
    *
    * @throws StriateError for a network that was made without auxiliary ones
    */
-  forwardAll(x: Tensor): GoogLeNetScores {
+  allScores(x: Tensor): GoogLeNetScores {
     const { aux1, aux2 } = this;
     if (!aux1 || !aux2) {
       throw new StriateError('GoogLeNet: there are no auxiliary classifiers; make it with auxLogits: true');

@@ -3,32 +3,32 @@ import type { Tensor } from '../tensor.js';
 
 /** Layers one after the other in several stages, whose results are all wanted; named as those of one Sequential. */
 export class Staged extends nn.Module {
-  readonly #stages: readonly nn.Sequential[];
+  readonly #parts: readonly nn.Sequential[];
 
   constructor(stages: readonly Record<string, nn.Module>[]) {
     super();
-    this.#stages = stages.map((layers) => new nn.Sequential(layers));
+    this.#parts = stages.map((layers) => new nn.Sequential(layers));
   }
 
   override *children(): Generator<[name: string, module: nn.Module]> {
-    for (const stage of this.#stages) yield* stage.children();
+    for (const stage of this.#parts) yield* stage.children();
   }
 
   /** The result of the last stage. */
   override forward(x: Tensor): Tensor {
-    const results = this.forwardAll(x);
+    const results = this.stages(x);
     for (const result of results.slice(0, -1)) result.dispose();
     return results.at(-1)!;
   }
 
   /** The result of each stage. */
-  forwardAll(x: Tensor): Tensor[] {
+  stages(x: Tensor): Tensor[] {
     const results: Tensor[] = [];
-    for (const stage of this.#stages) results.push(stage.forward(results.at(-1) ?? x));
+    for (const stage of this.#parts) results.push(stage.forward(results.at(-1) ?? x));
     return results;
   }
 
   override fuse(): void {
-    for (const stage of this.#stages) stage.fuse();
+    for (const stage of this.#parts) stage.fuse();
   }
 }

@@ -39,7 +39,7 @@ const networks: Record<string, () => { network: nn.Module; scores: (x: Tensor) =
     return {
       network,
       scores: (x) => {
-        const { out, aux } = network.forwardAll(x);
+        const { out, aux } = network.allScores(x);
         return [out, aux];
       },
     };
@@ -49,7 +49,7 @@ const networks: Record<string, () => { network: nn.Module; scores: (x: Tensor) =
     return {
       network,
       scores: (x) => {
-        const { logits, aux1, aux2 } = network.forwardAll(x);
+        const { logits, aux1, aux2 } = network.allScores(x);
         return [logits, aux1, aux2];
       },
     };
@@ -214,7 +214,7 @@ test.each<[string, () => unknown, string]>([
   ['weight', () => models.auxiliaryLoss(loss.crossEntropy, NaN), 'auxiliaryLoss: weight is NaN, wants a finite'],
   [
     'call for three scores',
-    () => models.googlenet({ classes: 2 }).forwardAll(noisy([1, 32, 32, 3])),
+    () => models.googlenet({ classes: 2 }).allScores(noisy([1, 32, 32, 3])),
     'GoogLeNet: there are no auxiliary classifiers; make it with auxLogits: true',
   ],
   [
