@@ -11,7 +11,7 @@ export interface AtomicOptions {
   readonly oneWriter?: boolean;
 }
 
-type Contents = Uint8Array | readonly Uint8Array[] | AsyncIterable<Uint8Array>;
+type Contents = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /**
  * Writes a file so that whoever opens `path`, at any moment and after any crash, finds the old contents or the

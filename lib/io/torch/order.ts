@@ -13,6 +13,8 @@ export interface OrderOptions {
    * what was none. Default: none.
    */
   flattened?: Readonly<Record<string, Shape>> | undefined;
+  /** The same of what a module makes of a linear layer's output by itself, without nn.Reshape. Default: none. */
+  unflattened?: Readonly<Record<string, Shape>> | undefined;
 }
 
 /** Features that go from layer to layer in one order: [H, W, C] where they are those of images, else null. */
@@ -57,14 +59,22 @@ export function findOrders(caller: string, model: nn.Module, options: OrderOptio
   const linear = Array.from(model.modules()).flatMap(([path, module]) =>
     module instanceof nn.Linear ? [[path, module] as const] : [],
   );
-  const orders = new Follower();
-  const { flattened = {}, inputShape = model.inputShape } = options;
-  const names = new Set(linear.map(([path]) => path));
-  for (const name of Object.keys(flattened)) {
-    if (!names.has(name)) throw new RangeError(`${caller}: flattened has ${name}, which is no linear layer`);
-  }
-  const open = () =>
-    linear.filter(([path, module]) => !Object.hasOwn(flattened, path) && !orders.inputs.has(module));
+  const { flattened = {}, unflattened = {}, inputShape = model.inputShape } = options;
+  const told = (option: string, axis: number, shapes: Readonly<Record<string, Shape>>) =>
+    new Map(
+      Object.entries(shapes).map(([name, shape]): [string, Features] => {
+        const layer = linear.find(([path]) => path === name)?.[1];
+        if (!layer) throw new RangeError(`${caller}: ${option} has ${name}, which is no linear layer`);
+        const features = layer.weight.shape[axis]!;
+        if (shape.reduce((n, extent) => n * extent, 1) === features) return [name, { order: orderOf(shape) }];
+        throw new RangeError(
+          `${caller}: ${option} has [${shape.join(', ')}] for ${name}, wants a shape of ${features} elements`,
+        );
+      }),
+    );
+  const given = told('flattened', 0, flattened);
+  const orders = new Follower(caller, told('unflattened', 1, unflattened));
+  const open = () => linear.filter(([path, module]) => !given.has(path) && !orders.inputs.has(module));
   if (open().length > 0) {
     if (!inputShape) {
       throw new StriateError(
@@ -78,8 +88,8 @@ export function findOrders(caller: string, model: nn.Module, options: OrderOptio
     if (open().length > 0 && all.allScores) run(caller, model, inputShape, orders, (x) => all.allScores!(x));
   }
   for (const [path, module] of linear) {
-    const told = flattened[path];
-    if (told) orders.inputs.set(module, { order: checked(caller, path, module, told) });
+    const features = given.get(path);
+    if (features) orders.inputs.set(module, features);
   }
   const [unknown] = open();
   if (unknown) {
@@ -89,14 +99,6 @@ export function findOrders(caller: string, model: nn.Module, options: OrderOptio
     );
   }
   return orders;
-}
-
-function checked(caller: string, path: string, { weight }: nn.Linear, shape: Shape): Shape | null {
-  const features = shape.reduce((n, extent) => n * extent, 1);
-  if (features === weight.shape[0]) return orderOf(shape);
-  throw new RangeError(
-    `${caller}: flattened has [${shape.join(', ')}] for ${path}, wants a shape of ${weight.shape[0]} elements`,
-  );
 }
 
 function run(
@@ -118,12 +120,16 @@ function run(
       ),
     );
   } catch (error) {
+    if (error instanceof Unfollowed) throw error;
     const what = error instanceof Error ? error.message : String(error);
     throw new StriateError(`${caller}: the model does not take [1, ${shape.join(', ')}]: ${what}`, {
       cause: error,
     });
   }
 }
+
+/** What cannot be followed, rather than a model that fails. */
+class Unfollowed extends StriateError {}
 
 class Follower implements Orders {
   readonly inputs = new Map<nn.Module, Features>();
@@ -132,31 +138,61 @@ class Follower implements Orders {
   /** Tensors of more axes that PyTorch has in the same order: vectors by place, as an embedding gives them. */
   #same = new Set<Tensor>();
   #results: { path: string; features: Features | undefined }[] = [];
+  /** What layers have given, and the model is given. */
+  #known = new Set<Tensor>();
+  /** Linear layers that have been called, and of which nobody has said what becomes of their output. */
+  #linear: string[] = [];
+  readonly #caller: string;
+  readonly #told: ReadonlyMap<string, Features>;
+
+  /** @param told what becomes of the outputs of linear layers */
+  constructor(caller: string, told: ReadonlyMap<string, Features>) {
+    this.#caller = caller;
+    this.#told = told;
+  }
 
   begin(x: Tensor): void {
     this.#features = new Map();
     this.#same = new Set();
     this.#results = [];
+    this.#known = new Set([x]);
+    this.#linear = [];
     if (x.rank <= 2) this.#features.set(x, { order: null });
   }
 
   follow(path: string, module: nn.Module, input: Tensor, output: Tensor): void {
     // With indices it is more than a tensor.
     if (!(output instanceof Tensor)) return;
+    this.#requireKnown(path, module, input);
+    this.#known.add(output);
+    if (module instanceof nn.Linear && output.rank === 2 && !this.#told.has(path)) this.#linear.push(path);
     const given = this.#features.get(input);
     if (given) this.#meet(this.inputs, module, given);
     else if (module instanceof nn.Linear && input.rank > 2) this.#meet(this.inputs, module, { order: null });
     if (!this.#features.has(output)) this.#give(path, module, input, output, given);
     const features = this.#features.get(output);
     if (features) this.#meet(this.outputs, module, features);
-    if (output.rank === 2) this.#results.push({ path, features });
+    this.#results.push({ path, features });
   }
 
-  /** A layer that is called several times must be given features in one order. */
+  /** Images that no layer gave may be made of vectors, whose order would be that of PyTorch's images then. */
+  #requireKnown(path: string, module: nn.Module, input: Tensor): void {
+    const [maker] = this.#linear;
+    if (maker === undefined || input.rank <= 2 || this.#known.has(input)) return;
+    throw new Unfollowed(
+      `${this.#caller}: cannot find what ${path} (${module.constructor.name}) is given, as it is no result of layers alone, and may be ` +
+        `made of what ${maker} (Linear) gives; tell it by unflattened: { '${maker}': [H, W, C] }, or [F] for what becomes no image`,
+    );
+  }
+
+  /** A layer with weights that is called several times must be given features in one order. */
   #meet(of: Map<nn.Module, Features>, module: nn.Module, features: Features): void {
+    if (!Object.values(module).some((value) => value instanceof Tensor)) return;
     const before = of.get(module);
     if (before && before.order?.join() !== features.order?.join()) {
-      throw new StriateError(`a ${module.constructor.name} is called with features in two orders`);
+      throw new Unfollowed(
+        `${this.#caller}: a ${module.constructor.name} is called with features in two orders`,
+      );
     }
     of.set(module, features);
   }
@@ -174,7 +210,8 @@ class Follower implements Orders {
   }
 
   #vector(path: string, module: nn.Module, input: Tensor, given: Features | undefined): Features | undefined {
-    if (module instanceof nn.Linear) return { order: null };
+    if (module instanceof nn.Linear)
+      return this.#told.get(path) ?? this.outputs.get(module) ?? { order: null };
     if (module instanceof nn.GlobalAvgPool2d || module instanceof nn.GlobalMaxPool2d) return { order: null };
     if (module instanceof nn.Embedding) return { order: null };
     if (isAny(module, featureByFeature)) return given;
@@ -193,8 +230,8 @@ class Follower implements Orders {
     if (!given || !(module instanceof nn.Reshape)) return;
     const order = orderOf(output.shape.slice(1));
     if (given.order !== null && given.order.join() !== order?.join()) {
-      throw new StriateError(
-        `features of [${given.order.join(', ')}] are taken for [${output.shape.slice(1).join(', ')}]`,
+      throw new Unfollowed(
+        `${this.#caller}: features of [${given.order.join(', ')}] are taken for [${output.shape.slice(1).join(', ')}]`,
       );
     }
     given.order = order;
