@@ -170,6 +170,8 @@ export interface Binding {
     seed: number,
     stream: number,
   ): Handle;
+  /** 1 with the probability that each place has, else 0. */
+  bernoulli(probabilities: Handle, seed: number, stream: number): Handle;
   /** The generator's block of four words, for its published answers. */
   philox(counter: readonly number[], key: readonly number[]): number[];
 

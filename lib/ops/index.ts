@@ -1,5 +1,6 @@
 export * from './activation.js';
 export * from './adaptivePool.js';
+export * from './bernoulli.js';
 export {
   adjustColors,
   hsvToRgb,

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "binding/call.h"
+#include "ops/bernoulli.h"
 
 namespace striate {
 namespace {
@@ -84,6 +85,10 @@ Export exports[] = {
      [](Call& call) {
        return call.give(dropout(call.stream(), call.tensor(0, "input"), call.number(1, "probability"),
                                 call.flag(2, "training"), call.flag(3, "inverted"), source(call, 4)));
+     }},
+    {"bernoulli",
+     [](Call& call) {
+       return call.give(bernoulli(call.stream(), call.tensor(0, "probabilities"), source(call, 1)));
      }},
     {"philox", philox},
 };

@@ -486,6 +486,7 @@ const recipes = {
   measurePeak: (m) => [m.int(1, 3), m.int(1, 1000)],
   permutation: (m) => [m.int(0, 5000), ...seeds(m)],
   dropout: (m) => [m.tensor(), m.pick([0, 0.5, 1, 0.1]), m.flag(), m.flag(), ...seeds(m)],
+  bernoulli: (m) => [m.tensor(), ...seeds(m)],
   philox: (m) => [m.list(4, () => m.int(0, 99)), m.list(2, () => m.int(0, 99))],
   transpose(m) {
     const shape = m.shape();
