@@ -1,6 +1,13 @@
 import { describe } from '../describe.js';
 import { dropout, type DropoutOptions } from '../ops/creation.js';
-import { alphaDropout, dropout1d, dropout2d, gaussianDropout, gaussianNoise } from '../ops/noise.js';
+import {
+  alphaDropout,
+  dropout1d,
+  dropout2d,
+  gaussianDropout,
+  gaussianNoise,
+  maskingNoise,
+} from '../ops/noise.js';
 import type { Tensor } from '../tensor.js';
 import { Module } from './module.js';
 
@@ -82,6 +89,17 @@ export class GaussianDropout extends Dropping {
 
   override forward(x: Tensor): Tensor {
     return gaussianDropout(x, this.p, this.training);
+  }
+}
+
+/** Sets elements to 0 in training, without scaling the others; see ops.maskingNoise. Default: p = 0.5. */
+export class MaskingNoise extends Dropping {
+  constructor(p = 0.5) {
+    super(p);
+  }
+
+  override forward(x: Tensor): Tensor {
+    return maskingNoise(x, this.p, this.training);
   }
 }
 

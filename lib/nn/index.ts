@@ -37,7 +37,15 @@ export {
 } from './convArithmetic.js';
 export { ConvTranspose2d, type ConvTranspose2dLayerOptions } from './convTranspose.js';
 export { DropConnectConv2d, DropConnectLinear, type DropConnectOptions } from './dropConnect.js';
-export { AlphaDropout, Dropout, Dropout1d, Dropout2d, GaussianDropout, GaussianNoise } from './dropout.js';
+export {
+  AlphaDropout,
+  Dropout,
+  Dropout1d,
+  Dropout2d,
+  GaussianDropout,
+  GaussianNoise,
+  MaskingNoise,
+} from './dropout.js';
 export { Embedding } from './embedding.js';
 export { Flatten } from './flatten.js';
 export { fuseConvBatchNorm, fuseForInference } from './fuse.js';
@@ -62,6 +70,8 @@ export { Residual } from './residual.js';
 export { SeparableConv2d, type SeparableConv2dOptions } from './separableConv.js';
 export { Sequential } from './sequential.js';
 export { LogSoftmax, Softmax } from './softmax.js';
+export { Sparsity } from './sparsity.js';
 export { summary, type LayerSummary, type Summary } from './summary.js';
+export { TiedConvTranspose2d, TiedLinear, type TiedConvTranspose2dOptions } from './tied.js';
 export { MaxUnpool1d, MaxUnpool2d } from './unpool.js';
 export { Upsample } from './upsample.js';

@@ -98,6 +98,19 @@ export function gaussianNoise(x: Tensor, std: number, training = true): Tensor {
 }
 
 /**
+ * Masking noise, the corruption of denoising autoencoders (Vincent et al., 2010): each element becomes 0 with probability
+ * p. Unlike dropout it scales nothing, in training or in use. No mask is kept: backward draws it again.
+ *
+ * @param p from 0 to 1. Default: 0.5.
+ * @param training whether to corrupt at all. Default: true.
+ * @throws RangeError for p that is no probability.
+ */
+export function maskingNoise(x: Tensor, p = 0.5, training = true): Tensor {
+  requireProbability('maskingNoise', p);
+  return training ? dropout(x, p, true, { inverted: false }) : unchanged(x);
+}
+
+/**
  * x times noise, normal with mean 1 and standard deviation √(p/(1 − p)), that of dropout's factors (Srivastava et al.,
  * 2014, section 10). No noise is kept: backward draws it again.
  *

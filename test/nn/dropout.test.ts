@@ -15,6 +15,7 @@ describe.each([
   ['Dropout2d', new nn.Dropout2d(0.3), (x: Tensor) => ops.dropout2d(x, 0.3), [9, 5, 2, 4]],
   ['AlphaDropout', new nn.AlphaDropout(0.3), (x: Tensor) => ops.alphaDropout(x, 0.3), [9, 5]],
   ['GaussianDropout', new nn.GaussianDropout(0.3), (x: Tensor) => ops.gaussianDropout(x, 0.3), [9, 5]],
+  ['MaskingNoise', new nn.MaskingNoise(0.3), (x: Tensor) => ops.maskingNoise(x, 0.3), [9, 5]],
   ['GaussianNoise', new nn.GaussianNoise(0.3), (x: Tensor) => ops.gaussianNoise(x, 0.3), [9, 5]],
 ] as const)('%s', (name, layer, op, shape) => {
   test('is its operation in training, and leaves all in use', async () => {
@@ -30,7 +31,14 @@ describe.each([
 });
 
 test('layers refuse what is no probability when they are made', () => {
-  const kinds = [nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.GaussianDropout] as const;
+  const kinds = [
+    nn.Dropout,
+    nn.Dropout1d,
+    nn.Dropout2d,
+    nn.AlphaDropout,
+    nn.GaussianDropout,
+    nn.MaskingNoise,
+  ] as const;
   for (const Kind of kinds) {
     expect(new Kind().p).toBe(0.5);
     for (const p of [-0.1, 1.5, NaN, '0.5', null]) {

@@ -2,7 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { grad } from '../../lib/autograd.js';
 import { native } from '../../lib/native.js';
 import { dropout, setSeed } from '../../lib/ops/creation.js';
-import { alphaDropout, dropout1d, dropout2d, gaussianDropout, gaussianNoise } from '../../lib/ops/noise.js';
+import {
+  alphaDropout,
+  dropout1d,
+  dropout2d,
+  gaussianDropout,
+  gaussianNoise,
+  maskingNoise,
+} from '../../lib/ops/noise.js';
 import type { Shape, Tensor } from '../../lib/tensor.js';
 import { expectGradients, expectSameBits, f32, noise, noisy, volume } from '../check.js';
 import { collectGarbage } from '../garbage.js';
@@ -25,6 +32,7 @@ const layers: Layer[] = [
   { name: 'dropout2d', run: (x, training) => dropout2d(x, 0.3, training), shape: [17, 5, 9, 11] },
   { name: 'alphaDropout', run: (x, training) => alphaDropout(x, 0.3, training), shape: [301, 7] },
   { name: 'gaussianDropout', run: (x, training) => gaussianDropout(x, 0.3, training), shape: [301, 7] },
+  { name: 'maskingNoise', run: (x, training) => maskingNoise(x, 0.3, training), shape: [301, 7] },
   { name: 'gaussianNoise', run: (x, training) => gaussianNoise(x, 0.3, training), shape: [301, 7] },
 ];
 
