@@ -10,6 +10,7 @@ export * as nn from './nn/index.js';
 export * from './ops/creation.js';
 export * as ops from './ops/index.js';
 export * as optim from './optim/index.js';
+export * as pretrain from './pretrain/index.js';
 export * from './report/index.js';
 export { profile, type ProfileEntry } from './profile.js';
 export {

@@ -29,6 +29,7 @@ export { readImage, type ImageOptions } from './images.js';
 export { classWeights } from './labels.js';
 export { DataLoader, type DataLoaderOptions } from './loader.js';
 export { fashionMnist, idxDataset, mnist, type Split } from './mnist.js';
+export { reconstruction } from './reconstruction.js';
 export {
   kFold,
   randomSplit,
