@@ -42,6 +42,24 @@ const shown: Record<string, (out: string) => void> = {
     expect(percent(out, 'trained')).toBeGreaterThan(85);
     expect(out.match(/\.png\n/g)).toHaveLength(5);
   },
+  'autoencoder.mjs': (out) => {
+    const error = (line: string): number =>
+      Number(new RegExp(`^${line} +(0\\.\\d+)$`, 'm').exec(out)?.[1] ?? NaN);
+    expect(error('tied autoencoder')).toBeLessThan(0.9 * error('principal components'));
+    expect(error('  the same trained to denoise')).toBeLessThan(0.8 * error('  tied autoencoder'));
+    expect(error('  tied autoencoder')).toBeLessThan(error('half of the pixels gone:'));
+    expect(out).toMatch(/\ndigit +components +autoencoder +\n/);
+    expect(out).toMatch(/\nhalf gone +autoencoder +denoised +\n/);
+    expect(out).toMatch(/█/);
+  },
+  'pretraining.mjs': (out) => {
+    const last = (name: string): number =>
+      Number(/([\d.]+)%$/.exec(out.split('\n').find((line) => line.startsWith(name)) ?? '')?.[1]);
+    for (const name of ['denoising autoencoders', 'deep belief network']) {
+      expect(last(name), name).toBeGreaterThan(last('random weights') + 3);
+    }
+    expect(out.match(/[▁▂▃▄▅▆▇█]{30}/g)).toHaveLength(4);
+  },
   'initialization.mjs': (out) => {
     const row = (name: string, from: number): number[] => {
       const line =
