@@ -6,6 +6,7 @@ export {
   convAutoencoder,
   type AutoencoderOptions,
   type ConvAutoencoderOptions,
+  type CorruptionOptions,
   type MakesModule,
 } from './autoencoder.js';
 export { cifarResnet, resnet20, resnet56 } from './cifarResnet.js';

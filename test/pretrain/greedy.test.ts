@@ -48,7 +48,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
     const before = await Promise.all(stack.parameters().map((p) => p.data()));
     const histories = await pretrain.greedy(stack, rows(), {
       ...options,
-      // Three quarters of the machines' usual rate, so that none of them is at its end in the first epoch.
+      // So that machines, whose biases are learnt first, get beyond these in few steps.
       optimizer: (layer) => new optim.Adam(layer.parameters(), { lr: 1e-2 }),
     });
     expect(histories.map(({ epochs }) => epochs.length)).toEqual([12, 12, 12]);
