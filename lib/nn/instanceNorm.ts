@@ -21,6 +21,7 @@ abstract class InstanceNorm extends Module {
   readonly bias: Parameter | null;
   readonly runningMean: Tensor | null;
   readonly runningVar: Tensor | null;
+  readonly features: number;
   /** Added to the variance. */
   readonly eps: number;
   readonly momentum: number;
@@ -38,6 +39,7 @@ abstract class InstanceNorm extends Module {
     requireMomentum(name, momentum);
     requireFlag(name, 'affine', affine);
     requireFlag(name, 'trackRunningStats', trackRunningStats);
+    this.features = features;
     this.weight = affine ? new Parameter(ones([features])) : null;
     this.bias = affine ? new Parameter(zeros([features])) : null;
     this.runningMean = trackRunningStats ? zeros([features]).keep() : null;
@@ -54,7 +56,7 @@ abstract class InstanceNorm extends Module {
       );
     }
     const { weight, bias, runningMean, runningVar, eps, momentum } = this;
-    const useInputStats = this.training || runningMean === null;
+    const useInputStats = (this.training && !this.frozen) || runningMean === null;
     return instanceNorm(x, { weight, bias, runningMean, runningVar, useInputStats, momentum, eps });
   }
 }

@@ -31,6 +31,9 @@ export abstract class Module {
   /** Of one sample, as [H, W, C], where the module is made for such: other sizes may do, too. */
   declare inputShape?: Shape;
 
+  /** Whether freeze() has taken this module out of training. */
+  frozen = false;
+
   abstract forward(x: Tensor): Tensor;
 
   /** forward(x) followed by ReLU, for layers that do both in one pass. */
@@ -157,14 +160,21 @@ export abstract class Module {
     }
   }
 
-  /** Takes the parameters out of training: they want no gradient. */
+  /**
+   * Takes this module and all inside out of training: parameters want no gradient and lose the one that they have, and
+   * running statistics are used, and stay, as they are, also in training (as in Keras). Nothing is recorded for a backward
+   * pass from the input up to the first parameter that is trained.
+   */
   freeze(): this {
+    for (const [, module] of this.modules()) module.frozen = true;
+    this.zeroGrad();
     for (const parameter of this.parameters()) parameter.requiresGrad = false;
     return this;
   }
 
   /** Undoes freeze(). */
   unfreeze(): this {
+    for (const [, module] of this.modules()) module.frozen = false;
     for (const parameter of this.parameters()) parameter.requiresGrad = true;
     return this;
   }

@@ -20,7 +20,7 @@ export interface BatchNormLayerOptions {
 
 /**
  * Batch normalization for each channel (Ioffe and Szegedy, 2015); see ops.batchNorm for the formula. In training by the
- * statistics of the batch, in use by the running ones.
+ * statistics of the batch, in use and where it is frozen by the running ones.
  *
  * `weight` starts at 1, `bias` and `runningMean` at 0, `runningVar` at 1; `numBatchesTracked` counts the training
  * batches.
@@ -66,7 +66,8 @@ export abstract class BatchNorm extends Module {
   }
 
   #normalize(x: Tensor, fused: { relu?: boolean; residual?: Tensor } = {}): Tensor {
-    const { weight, bias, runningMean, runningVar, eps, training, momentum } = this;
+    const { weight, bias, runningMean, runningVar, eps, momentum } = this;
+    const training = this.training && !this.frozen;
     const options = { weight, bias, eps, training, ...fused };
     if (!training) return batchNorm(x, { ...options, runningMean, runningVar });
     if (momentum !== null) {

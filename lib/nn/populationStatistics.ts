@@ -9,7 +9,7 @@ export type Minibatches<Batch = Tensor | readonly [Tensor, ...unknown[]]> =
   Iterable<Batch> | AsyncIterable<Batch>;
 
 /**
- * Replaces the running statistics of every batch norm in the model by those of the population, after training (Ioffe and
+ * Replaces the running statistics of every batch norm in the model that is not frozen by those of the population, after training (Ioffe and
  * Szegedy, 2015, algorithm 2, step 10): runningMean by the mean over minibatches of their means, and runningVar by
  * m/(m − 1) times the mean over minibatches of their biased variances, where m is the number of values per channel in
  * one (each has its own where they differ). numBatchesTracked counts these batches.
@@ -21,7 +21,7 @@ export type Minibatches<Batch = Tensor | readonly [Tensor, ...unknown[]]> =
  */
 export async function populationStatistics(model: Module, batches: Minibatches): Promise<void> {
   const modules = Array.from(model.modules(), ([, module]) => module);
-  const norms = modules.filter((module) => module instanceof BatchNorm);
+  const norms = modules.filter((module) => module instanceof BatchNorm).filter(({ frozen }) => !frozen);
   const before = modules.map(({ training }) => training);
   const momenta = norms.map(({ momentum }) => momentum);
   const restore = () => {

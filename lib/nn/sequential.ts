@@ -93,4 +93,17 @@ export class Sequential extends Module {
     if (!layer) throw new RangeError(`Sequential: there is no layer ${i} among ${this.#layers.length}`);
     return layer[1];
   }
+  /**
+   * Puts another layer in the place of one, the i-th or that of this name, and returns the one before, which is the
+   * caller's then.
+   */
+  replace(place: number | string, layer: Module): Module {
+    const i = typeof place === 'number' ? place : this.#layers.findIndex(([name]) => name === place);
+    const entry = i < 0 && typeof place === 'string' ? undefined : this.#layers.at(i);
+    if (!entry) throw new RangeError(`Sequential: there is no layer ${place} to replace`);
+    if (!(layer instanceof Module)) throw new TypeError(`Sequential: layer ${entry[0]} is no Module`);
+    const [, before] = entry;
+    entry[1] = layer;
+    return before;
+  }
 }

@@ -184,7 +184,7 @@ export class Checkpoint implements Callback {
 }
 
 /** The file under another name as well, which appears whole; a copy where the file system has no links. */
-async function sameFile(file: string, other: string): Promise<void> {
+export async function sameFile(file: string, other: string): Promise<void> {
   const temporary = `${other}.tmp`;
   await rm(temporary, { force: true });
   await link(file, temporary).catch(() => copyFile(file, temporary));
