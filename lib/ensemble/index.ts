@@ -1,0 +1,2 @@
+export { Ensemble, type EnsembleOptions } from './ensemble.js';
+export { SnapshotEnsemble, type SnapshotEnsembleOptions } from './snapshotEnsemble.js';
