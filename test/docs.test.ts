@@ -1,4 +1,5 @@
-// The table of docs/course.md names what there is.
+// The table of docs/course.md names what there is, and the code of guides runs.
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -12,8 +13,12 @@ const rows = readFileSync(join(packageRoot, 'docs', 'course.md'), 'utf8')
 
 /** `nn.Conv1d/2d` is two names. */
 function namesIn(cell: string): string[] {
-  return [...cell.matchAll(/\b(?:nn|ops|loss|optim|init|io|visual|metrics|data)\.[\w.]+(?:\/\dd)?/g)].flatMap(
-    ([name]) => (name.includes('/') ? [name.slice(0, -3), name.slice(0, -5) + name.slice(-2)] : [name]),
+  return [
+    ...cell.matchAll(
+      /\b(?:nn|ops|loss|optim|init|io|visual|metrics|data|transfer|search)\.[\w.]+(?:\/\dd)?/g,
+    ),
+  ].flatMap(([name]) =>
+    name.includes('/') ? [name.slice(0, -3), name.slice(0, -5) + name.slice(-2)] : [name],
   );
 }
 
@@ -35,4 +40,26 @@ test('every row names its tests, which exist', () => {
       expect(existsSync(join(packageRoot, 'test', `${file}.test.ts`)), `${row[0]}: ${file}`).toBe(true);
     }
   }
+});
+
+/** What a program prints, and how it ends; it is given as text. */
+function run(program: string): Promise<{ code: number | null; out: string; err: string }> {
+  const child = spawn(process.execPath, ['--input-type=module', '-'], { cwd: packageRoot });
+  const [out, err]: string[][] = [[], []];
+  child.stdout.on('data', (chunk: Buffer) => out!.push(chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => err!.push(chunk.toString()));
+  child.stdin.end(program);
+  return new Promise((resolve) =>
+    child.on('close', (code) => resolve({ code, out: out!.join(''), err: err!.join('') })),
+  );
+}
+
+test.each(['transfer'])('the code of docs/%s.md runs from top to bottom', async (name) => {
+  const text = readFileSync(join(packageRoot, 'docs', `${name}.md`), 'utf8');
+  const blocks = Array.from(text.matchAll(/^```js\n([^]*?)^```$/gm), ([, code]) => code!);
+  expect(blocks.length).toBeGreaterThan(3);
+  const { code, out, err } = await run(blocks.join('\n'));
+  expect(err).toBe('');
+  expect(code).toBe(0);
+  expect(out).toContain("import { nn, optim } from 'striate';");
 });

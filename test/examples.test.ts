@@ -126,6 +126,33 @@ const shown: Record<string, (out: string) => void> = {
     expect(percent(out, 'mean intersection over union')).toBeGreaterThan(80);
     expect(out.split('\n').filter((line) => /^[·o#]{32} {2}[·o#]{32}$/.test(line))).toHaveLength(16);
   },
+  'transfer.mjs': (out) => {
+    const row = (name: string): number[] =>
+      [...(out.split('\n').find((line) => line.startsWith(name)) ?? '').matchAll(/(\d+)%/g)].map(([, n]) =>
+        Number(n),
+      );
+    const scratch = row('from scratch');
+    expect(scratch).toHaveLength(5);
+    for (const name of ['linear layers', 'all of it']) {
+      expect(row(name)[1]!, name).toBeGreaterThan(scratch[1]! + 5);
+    }
+    expect(row('stage by stage').at(-1)).toBeGreaterThan(70);
+  },
+  'ensemble.mjs': (out) => {
+    const [networks, snapshots] = out.split('five snapshots');
+    expect(percent(networks!, '  mean of probabilities')).toBeGreaterThan(
+      percent(networks!, '  one, on average') + 1,
+    );
+    expect(percent(snapshots!, '  mean of probabilities')).toBeGreaterThan(
+      percent(snapshots!, '  one, on average'),
+    );
+  },
+  'search.mjs': (out) => {
+    expect(out).toMatch(/bracket 1: candidate \d+, of nobody: [\d.]+%, best [\d.]+%\n/);
+    expect(out).toMatch(/candidate \d+ reads 9\d\.\d% of the test digits:\n/);
+    expect(out).toMatch(/new nn\.Linear\(\d+, 10\),\n\);\n/);
+    expect(out).toMatch(/\nexport const optimizer = new optim\.(Adam|SGD)\(model\.parameters\(\), \{ lr: /);
+  },
   'server.mjs': (out) => {
     expect(out).toMatch(/^answers at http:\/\/127\.0\.0\.1:\d+\/predict\n/);
     const first = percent(out, 'answers while it trained: of the first weights');

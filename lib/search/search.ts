@@ -144,7 +144,8 @@ export class Search {
       };
       await onProgress?.({ ...event, best: this.#best && { ...this.#best } } as SearchProgress<never>);
     };
-    limit.throwIfAborted();
+    // The time is for training: what is known is taken up whole.
+    if (!known) limit.throwIfAborted();
     this.#options.signal?.throwIfAborted();
     await tell('begin');
     const { score, error } = known ?? (await training.score(trial, epochs));

@@ -20,39 +20,43 @@ describe('the folder of a search', () => {
   });
   const files = async (folder: string) => (await readdir(folder)).sort();
 
-  test('goes on to the same result, interrupted at any event', { timeout: 120_000 }, async () => {
-    const whole = await folderOf();
-    const events: string[] = [];
-    const reference = await search.evolutionarySearch({
-      ...options(whole),
-      onProgress: ({ kind, trial, rung }) => void events.push(`${kind} ${trial.number}.${rung}`),
-    });
-    const weights = await weightsOf(reference.trainer);
-    expect(events).toHaveLength(2 * (9 + 3));
-    const state = await readFile(join(whole, 'search.json'), 'utf8');
-    for (let k = 0; k < events.length; k += 2) {
-      const folder = await folderOf();
-      let count = 0;
-      const interrupted = search.evolutionarySearch({
-        ...options(folder),
-        onProgress() {
-          if (count++ === k) throw new Error('interrupted');
-        },
+  test(
+    'goes on to the same result, interrupted before and after any training',
+    { timeout: 120_000 },
+    async () => {
+      const whole = await folderOf();
+      const events: string[] = [];
+      const reference = await search.evolutionarySearch({
+        ...options(whole),
+        onProgress: ({ kind, trial, rung }) => void events.push(`${kind} ${trial.number}.${rung}`),
       });
-      await expect(interrupted).rejects.toThrow('interrupted');
-      const resumed: boolean[] = [];
-      const result = await search.evolutionarySearch({
-        ...options(folder),
-        onProgress: (event) => void (event.kind === 'begin' && resumed.push(event.resumed)),
-      });
-      expect(resumed.filter(Boolean)).toHaveLength(k / 2);
-      expect([result.best, result.trials]).toEqual([reference.best, reference.trials]);
-      expect(await weightsOf(result.trainer)).toEqual(weights);
-      expect(await readFile(join(folder, 'search.json'), 'utf8')).toBe(state);
-      expect(await files(folder)).toEqual(await files(whole));
-    }
-    expect(await files(whole)).toHaveLength(2);
-  });
+      const weights = await weightsOf(reference.trainer);
+      expect(events).toHaveLength(2 * (9 + 3));
+      const state = await readFile(join(whole, 'search.json'), 'utf8');
+      for (const k of [0, 3, 7, 12, 18, events.length - 1]) {
+        const folder = await folderOf();
+        let count = 0;
+        const interrupted = search.evolutionarySearch({
+          ...options(folder),
+          onProgress() {
+            if (count++ === k) throw new Error('interrupted');
+          },
+        });
+        await expect(interrupted).rejects.toThrow('interrupted');
+        const resumed: boolean[] = [];
+        const result = await search.evolutionarySearch({
+          ...options(folder),
+          onProgress: (event) => void (event.kind === 'begin' && resumed.push(event.resumed)),
+        });
+        expect(resumed.filter(Boolean)).toHaveLength(Math.ceil(k / 2));
+        expect([result.best, result.trials]).toEqual([reference.best, reference.trials]);
+        expect(await weightsOf(result.trainer)).toEqual(weights);
+        expect(await readFile(join(folder, 'search.json'), 'utf8')).toBe(state);
+        expect(await files(folder)).toEqual(await files(whole));
+      }
+      expect(await files(whole)).toHaveLength(2);
+    },
+  );
 
   test('of a search that is done gives its result at once', async () => {
     const folder = await folderOf();
@@ -65,6 +69,25 @@ describe('the folder of a search', () => {
     expect(resumed.every(Boolean)).toBe(true);
     expect([again.best, again.trials]).toEqual([first.best, first.trials]);
     expect(await weightsOf(again.trainer)).toEqual(await weightsOf(first.trainer));
+  });
+
+  test('of one whose time was up gives what there is, and goes on', async () => {
+    const reference = await search.evolutionarySearch(options());
+    const folder = await folderOf();
+    const stopped = search.evolutionarySearch({
+      ...options(folder),
+      onProgress({ trial, kind }) {
+        if (kind === 'end' && trial.number === 6) throw new Error('stopped');
+      },
+    });
+    await expect(stopped).rejects.toThrow('stopped');
+    const part = await search.evolutionarySearch({ ...options(folder), maxSeconds: 0 });
+    expect(part.finished).toBe(false);
+    expect(part.best.epochs).toBe(3);
+    const { accuracy } = await part.trainer.evaluate(common().validation);
+    expect(accuracy).toBe(part.best.score);
+    const whole = await search.evolutionarySearch(options(folder));
+    expect([whole.finished, whole.trials]).toEqual([true, reference.trials]);
   });
 
   test('of another search is refused, and so is a damaged one', async () => {
