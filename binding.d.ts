@@ -86,11 +86,16 @@ export interface Binding {
   sign(input: Handle): Handle;
   square(input: Handle): Handle;
   reciprocal(input: Handle): Handle;
+  floor(input: Handle): Handle;
+  ceil(input: Handle): Handle;
+  round(input: Handle): Handle;
   relu(input: Handle): Handle;
   add(a: Handle, b: Handle): Handle;
   sub(a: Handle, b: Handle): Handle;
   mul(a: Handle, b: Handle): Handle;
   div(a: Handle, b: Handle): Handle;
+  /** i32, cut off towards 0; 0 where b is 0. */
+  divTruncated(a: Handle, b: Handle): Handle;
   pow(a: Handle, b: Handle): Handle;
   maximum(a: Handle, b: Handle): Handle;
   minimum(a: Handle, b: Handle): Handle;
@@ -131,8 +136,12 @@ export interface Binding {
   siluBackward(gradient: Handle, input: Handle): Handle;
   hardswish(input: Handle): Handle;
   hardswishBackward(gradient: Handle, input: Handle): Handle;
-  hardsigmoid(input: Handle): Handle;
-  hardsigmoidBackward(gradient: Handle, output: Handle): Handle;
+  hardsigmoid(input: Handle, alpha: number, beta: number): Handle;
+  hardsigmoidBackward(gradient: Handle, output: Handle, alpha: number, beta: number): Handle;
+  clamp(input: Handle, min: number, max: number): Handle;
+  clampBackward(gradient: Handle, input: Handle, min: number, max: number): Handle;
+  mish(input: Handle): Handle;
+  mishBackward(gradient: Handle, input: Handle): Handle;
   softplus(input: Handle, beta: number, threshold: number): Handle;
   softplusBackward(gradient: Handle, input: Handle, beta: number, threshold: number): Handle;
   logSigmoid(input: Handle): Handle;
@@ -202,8 +211,9 @@ export interface Binding {
   concat(inputs: readonly Handle[], axis: number): Handle;
   split(input: Handle, sizes: readonly number[], axis: number): Handle[];
   broadcastTo(input: Handle, shape: readonly number[]): Handle;
-  gather(input: Handle, indices: Handle): Handle;
-  gatherBackward(gradient: Handle, indices: Handle, rows: number): Handle;
+  gather(input: Handle, indices: Handle, axis: number): Handle;
+  /** `rows` is the input's extent along the axis, which is counted from the front. */
+  gatherBackward(gradient: Handle, indices: Handle, rows: number, axis: number): Handle;
 
   // reduce.cc; axes null are all axes
   sum(input: Handle, axes: readonly number[] | null, keepDims: boolean): Handle;

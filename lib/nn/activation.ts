@@ -129,10 +129,17 @@ export class Hardswish extends Module {
   }
 }
 
-/** min(max(0, x + 3), 6)/6; see ops.hardsigmoid. */
+/** min(max(0, x + 3), 6)/6; see ops.hardsigmoid, which has others too. */
 export class Hardsigmoid extends Module {
   override forward(x: Tensor): Tensor {
     return ops.hardsigmoid(x);
+  }
+}
+
+/** x·tanh(ln(1 + eˣ)); see ops.mish. */
+export class Mish extends Module {
+  override forward(x: Tensor): Tensor {
+    return ops.mish(x);
   }
 }
 

@@ -5,6 +5,7 @@ export {
   Hardswish,
   LeakyReLU,
   LogSigmoid,
+  Mish,
   PReLU,
   ReLU,
   ReLU6,

@@ -22,6 +22,14 @@ type Method = (...given: unknown[]) => unknown;
 /** How many observe() are running. */
 let observers = 0;
 
+/** The observed layer that is running, the innermost. */
+let innermost: { readonly path: string; readonly module: Module } | null = null;
+
+/** The observed layer whose method is running, the innermost; null outside of any. */
+export function runningLayer(): typeof innermost {
+  return innermost;
+}
+
 /** Whether layers are being observed: a container then calls them one by one. */
 export function observing(): boolean {
   return observers > 0;
@@ -72,7 +80,9 @@ export function observe<T>(
     const value = (...args: unknown[]): unknown => {
       if (running === module) return method.apply(module, args);
       const outer = running;
+      const layer = innermost;
       running = module;
+      innermost = { path, module };
       try {
         const output = method.apply(module, args);
         observer(path, module, args[0] as Tensor, output as Tensor, name);
@@ -84,6 +94,7 @@ export function observe<T>(
         throw better;
       } finally {
         running = outer;
+        innermost = layer;
       }
     };
     Object.defineProperty(module, name, { value, configurable: true, writable: true, enumerable: false });

@@ -127,11 +127,41 @@ export function hardswish(x: Tensor): Tensor {
   return ofInput('hardswish', x, native.hardswish(handleOf(x)), (g, u) => native.hardswishBackward(g, u));
 }
 
-/** min(max(0, x + 3), 6)/6, as in MobileNetV3; the gradient is 0 at −3 and 3. */
-export function hardsigmoid(x: Tensor): Tensor {
-  return ofOutput('hardsigmoid', x, native.hardsigmoid(handleOf(x)), (g, y) =>
-    native.hardsigmoidBackward(g, y),
+export interface HardsigmoidOptions {
+  /** The slope between; not 0. Default: 1/6. */
+  alpha?: number;
+  /** The value at 0. Default: 1/2. */
+  beta?: number;
+}
+
+/**
+ * min(max(0, alpha·x + beta), 1), by default min(max(0, x + 3), 6)/6 as in MobileNetV3; the gradient is 0 where it bends.
+ *
+ * @throws RangeError for a slope of 0, and numbers that are not finite.
+ */
+export function hardsigmoid(x: Tensor, { alpha = 1 / 6, beta = 0.5 }: HardsigmoidOptions = {}): Tensor {
+  return ofOutput('hardsigmoid', x, native.hardsigmoid(handleOf(x), alpha, beta), (g, y) =>
+    native.hardsigmoidBackward(g, y, alpha, beta),
   );
+}
+
+/**
+ * min(max(min, x), max): x where it lies between, else the nearer bound; `max` where `min` is above it. The gradient is 1
+ * from bound to bound, else 0.
+ *
+ * @param min Default: −Infinity.
+ * @param max Default: Infinity.
+ * @throws RangeError for NaN.
+ */
+export function clamp(x: Tensor, min = -Infinity, max = Infinity): Tensor {
+  return ofInput('clamp', x, native.clamp(handleOf(x), min, max), (g, u) =>
+    native.clampBackward(g, u, min, max),
+  );
+}
+
+/** x·tanh(ln(1 + eˣ)) (Misra, "Mish: a self regularized non-monotonic activation function", 2019). */
+export function mish(x: Tensor): Tensor {
+  return ofInput('mish', x, native.mish(handleOf(x)), (g, u) => native.mishBackward(g, u));
 }
 
 export interface SoftplusOptions {
@@ -167,7 +197,8 @@ declare module '../tensor.js' {
   interface Tensor<D extends DType = 'f32'> {
     sigmoid(this: Tensor): Tensor;
     tanh(this: Tensor): Tensor;
+    clamp(this: Tensor, min?: number, max?: number): Tensor;
   }
 }
 
-defineMethods({ sigmoid, tanh });
+defineMethods({ sigmoid, tanh, clamp });

@@ -1,6 +1,7 @@
-import { record } from '../autograd.js';
+import { noGrad, record } from '../autograd.js';
+import { describe } from '../describe.js';
 import { native } from '../native.js';
-import { defineMethods, handleOf, Tensor, type DType } from '../tensor.js';
+import { defineMethods, handleOf, scope, Tensor, type DType } from '../tensor.js';
 import { unbroadcast } from './movement.js';
 
 /** A tensor, or a number that stands for a scalar of the other operand's dtype. */
@@ -60,12 +61,44 @@ export function mul<D extends DType = 'f32'>(a: Operand<D>, b: Operand<D>): Tens
   return binary('mul', a, b, both, (g, [u, v]) => [() => mul(g, v), () => mul(g, u)]);
 }
 
-/** a / b, elementwise with broadcasting. */
-export function div(a: Operand, b: Operand): Tensor {
+export interface DivOptions {
+  /** 'trunc' cuts fractions off, towards 0. Default: quotients as they are. */
+  roundingMode?: 'trunc' | undefined;
+}
+
+/**
+ * a / b, elementwise with broadcasting. With roundingMode 'trunc' also of i32, where a quotient by 0 is 0; it has no
+ * gradient then.
+ */
+export function div(a: Operand, b: Operand): Tensor;
+export function div<D extends 'f32' | 'i32'>(
+  a: Operand<D>,
+  b: Operand<D>,
+  options: DivOptions & { roundingMode: 'trunc' },
+): Tensor<D>;
+export function div(a: Operand<DType>, b: Operand<DType>, { roundingMode }: DivOptions = {}): Tensor<DType> {
+  if (roundingMode === undefined) return quotient(a as Operand, b as Operand);
+  const given: unknown = roundingMode;
+  if (given !== 'trunc') throw new RangeError(`div: roundingMode is ${describe(given)}, wants 'trunc'`);
+  const [u, v] = operands(a, b);
+  try {
+    if (u.dtype !== 'f32') return new Tensor(native.divTruncated(handleOf(u), handleOf(v)), 'i32');
+    return noGrad(() => scope(() => truncated(quotient(u as Tensor, v as Tensor))));
+  } finally {
+    if (typeof a === 'number') u.dispose();
+    if (typeof b === 'number') v.dispose();
+  }
+}
+
+function truncated(x: Tensor): Tensor {
+  return where(less(x, 0), ceil(x), floor(x));
+}
+
+function quotient(a: Operand, b: Operand): Tensor {
   const divisorAndQuotient = (_: Tensor, v: Tensor, y: Tensor) => [v, y] as const;
   return binary('div', a, b, divisorAndQuotient, (g, [v, y]) => [
-    () => div(g, v),
-    () => neg(div(mul(g, y), v)),
+    () => quotient(g, v),
+    () => neg(quotient(mul(g, y), v)),
   ]);
 }
 
@@ -99,7 +132,19 @@ function toF32(x: Tensor<DType>): Tensor {
   return new Tensor(native.cast(x.handle, 'f32'), 'f32');
 }
 
-type UnaryOperation = 'neg' | 'exp' | 'log' | 'sqrt' | 'abs' | 'sign' | 'square' | 'reciprocal' | 'relu';
+type UnaryOperation =
+  | 'neg'
+  | 'exp'
+  | 'log'
+  | 'sqrt'
+  | 'abs'
+  | 'sign'
+  | 'square'
+  | 'reciprocal'
+  | 'floor'
+  | 'ceil'
+  | 'round'
+  | 'relu';
 
 /** y = f(x), whose derivative needs x. */
 function ofInput(operation: UnaryOperation, x: Tensor, derivative: (g: Tensor, x: Tensor) => Tensor): Tensor {
@@ -157,6 +202,21 @@ export function reciprocal(x: Tensor): Tensor {
   return ofOutput('reciprocal', x, (g, y) => neg(mul(g, square(y))));
 }
 
+/** The greatest whole number that is not above x; the gradient is 0. */
+export function floor(x: Tensor): Tensor {
+  return ofInput('floor', x, (g) => mul(g, 0));
+}
+
+/** The least whole number that is not below x; the gradient is 0. */
+export function ceil(x: Tensor): Tensor {
+  return ofInput('ceil', x, (g) => mul(g, 0));
+}
+
+/** The whole number nearest to x, of two the even one; the gradient is 0. */
+export function round(x: Tensor): Tensor {
+  return ofInput('round', x, (g) => mul(g, 0));
+}
+
 /** max(0, x) (Nair and Hinton, 2010); the gradient at 0 is 0. */
 export function relu(x: Tensor): Tensor {
   return ofOutput('relu', x, (g, y) => new Tensor(native.reluBackward(g.giveUp(), y.handle), 'f32'));
@@ -206,10 +266,14 @@ export function greaterEqual<D extends DType = 'f32'>(a: Operand<D>, b: Operand<
   return comparison('greaterEqual', a, b);
 }
 
-/** a where the condition (u8) is not 0, else b; the three broadcast to one shape. */
-export function where(condition: Tensor<'u8'>, a: Operand, b: Operand): Tensor {
+/** a where the condition (u8) is not 0, else b, of one dtype; the three broadcast to one shape. */
+export function where<D extends DType = 'f32'>(
+  condition: Tensor<'u8'>,
+  a: Operand<D>,
+  b: Operand<D>,
+): Tensor<D> {
   const [u, v] = operands(a, b);
-  const y = new Tensor(native.where(handleOf(condition), handleOf(u), handleOf(v)), 'f32');
+  const y = new Tensor(native.where(handleOf(condition), handleOf(u), handleOf(v)), u.dtype);
   if (u.requiresGrad || v.requiresGrad) {
     const [uShape, vShape] = [u.shape, v.shape];
     record('where', y, [u, v], [condition], (g, [c], [needU, needV]) => [
@@ -228,6 +292,11 @@ declare module '../tensor.js' {
     sub(other: Operand<D>): Tensor<D>;
     mul(other: Operand<D>): Tensor<D>;
     div(this: Tensor, other: Operand): Tensor;
+    div<E extends 'f32' | 'i32'>(
+      this: Tensor<E>,
+      other: Operand<E>,
+      options: DivOptions & { roundingMode: 'trunc' },
+    ): Tensor<E>;
     pow(this: Tensor, exponent: Operand): Tensor;
     maximum(other: Operand<D>): Tensor<D>;
     minimum(other: Operand<D>): Tensor<D>;
@@ -239,6 +308,9 @@ declare module '../tensor.js' {
     sign(this: Tensor): Tensor;
     square(this: Tensor): Tensor;
     reciprocal(this: Tensor): Tensor;
+    floor(this: Tensor): Tensor;
+    ceil(this: Tensor): Tensor;
+    round(this: Tensor): Tensor;
     relu(this: Tensor): Tensor;
     equal(other: Operand<D>): Tensor<'u8'>;
     notEqual(other: Operand<D>): Tensor<'u8'>;
@@ -265,6 +337,9 @@ defineMethods({
   sign,
   square,
   reciprocal,
+  floor,
+  ceil,
+  round,
   relu,
   equal,
   notEqual,

@@ -41,6 +41,7 @@ export {
 export * from './pool1d.js';
 export * from './reduce.js';
 export * from './softmax.js';
+export * from './tile.js';
 export * from './upsample.js';
 export * from './unpool.js';
 export {

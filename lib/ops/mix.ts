@@ -15,7 +15,7 @@ export function mix(x: Tensor, partners: Tensor<'i32'>, share: Tensor): Tensor {
   return record('mix', y, [x], [partners, share], (g, [places, shares]) => {
     const [samples = 0, ...rest] = g.shape;
     const its = reshape(shares, [samples, ...rest.map(() => 1)]);
-    const given = native.gatherBackward(mul(g, its).handle, places.handle, samples);
+    const given = native.gatherBackward(mul(g, its).handle, places.handle, samples, 0);
     return [add(mul(g, sub(1, its)), new Tensor(given, 'f32'))];
   });
 }

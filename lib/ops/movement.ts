@@ -97,22 +97,26 @@ export function transpose<D extends DType>(x: Tensor<D>, axes?: readonly number[
   });
 }
 
-/** `Infinity` as an index that is past every end. */
-function finite(index: number): number {
-  return index === Infinity ? Number.MAX_SAFE_INTEGER : index;
+/** Indices, where ±Infinity is past every end; what is no array is passed as it is, for the binding to refuse. */
+function finite(indices: readonly number[]): readonly number[] {
+  const most = Number.MAX_SAFE_INTEGER;
+  const place = (index: number) => (Math.abs(index) === Infinity ? Math.sign(index) * most : index);
+  return Array.isArray(indices) ? indices.map(place) : indices;
 }
 
 /**
  * The part x[begin[0]:end[0]:step[0], begin[1]:end[1]:step[1], …]. As in Python, negative indices count from the end,
- * and indices past the end stand for it. What is not given, for an axis or for all, is taken whole.
+ * indices past the end stand for it, and a negative step walks back. What is not given, for an axis or for all, is taken
+ * whole. −Infinity as the end of a walk back is the place before the first.
  *
  * ```ts
  * slice(x, [2], [5]); // rows 2, 3, 4
  * slice(x, [0, -3]); // the last three columns
  * slice(x, [0, 1], [Infinity, Infinity], [1, 2]); // every second column from the second on
+ * slice(x, [], [], [-1]); // the rows from the last to the first
  * ```
  *
- * @throws RangeError for more indices than axes, and for steps below 1.
+ * @throws RangeError for more indices than axes, and for steps of 0.
  */
 export function slice<D extends DType>(
   x: Tensor<D>,
@@ -120,10 +124,9 @@ export function slice<D extends DType>(
   end: readonly number[] = [],
   step: readonly number[] = [],
 ): Tensor<D> {
-  const ends = Array.isArray(end) ? end.map(finite) : end;
-  const y = new Tensor(native.slice(handleOf(x), begin, ends, step), x.dtype);
+  const [from, to, by] = [finite(begin), finite(end), finite(step)];
+  const y = new Tensor(native.slice(handleOf(x), from, to, by), x.dtype);
   const shape = x.requiresGrad ? x.shape : [];
-  const [from, by] = [[...begin], [...step]];
   return record('slice', y, [x], [], (g) => [
     new Tensor(native.sliceBackward(g.handle, shape, from, by), 'f32'),
   ]);
@@ -258,15 +261,20 @@ export function broadcastTo<D extends DType>(x: Tensor<D>, shape: Shape): Tensor
 }
 
 /**
- * Rows of x, that is, parts along its first axis: y[i…] = x[indices[i…]], of shape [...indices.shape, ...x.shape[1:]].
+ * Parts of x along an axis: y[…, i…, …] = x[…, indices[i…], …], where the axes of the indices stand in place of the axis.
+ * Along the first axis, rows of a table. The gradient of what was taken twice is added, in the order of the indices.
  *
- * @throws at the next read of the result, StriateError for an index that is no row.
+ * @param axis counted from the back where negative. Default: 0.
+ * @throws RangeError for an axis that the tensor does not have; at the next read of the result, StriateError for an index
+ * that is not in [0, extent).
  */
-export function gather<D extends DType>(x: Tensor<D>, indices: Tensor<'i32'>): Tensor<D> {
-  const y = new Tensor(native.gather(handleOf(x), handleOf(indices)), x.dtype);
-  const rows = x.requiresGrad ? (x.shape[0] ?? 0) : 0;
+export function gather<D extends DType>(x: Tensor<D>, indices: Tensor<'i32'>, axis = 0): Tensor<D> {
+  const y = new Tensor(native.gather(handleOf(x), handleOf(indices), axis), x.dtype);
+  if (!x.requiresGrad) return y;
+  const at = axis < 0 ? axis + x.rank : axis;
+  const rows = x.shape[at] ?? 0;
   return record('gather', y, [x], [indices], (g, [i]) => [
-    new Tensor(native.gatherBackward(g.handle, i.handle, rows), 'f32'),
+    new Tensor(native.gatherBackward(g.handle, i.handle, rows, at), 'f32'),
   ]);
 }
 
@@ -281,7 +289,7 @@ declare module '../tensor.js' {
     pad(padding: readonly (readonly [before: number, after: number])[], value?: number): Tensor<D>;
     split(sizes: number | readonly number[], axis?: number): Tensor<D>[];
     broadcastTo(shape: Shape): Tensor<D>;
-    gather(indices: Tensor<'i32'>): Tensor<D>;
+    gather(indices: Tensor<'i32'>, axis?: number): Tensor<D>;
   }
 }
 

@@ -2,13 +2,13 @@ import { gradEnabled, record } from '../autograd.js';
 import { describe } from '../describe.js';
 import { native } from '../native.js';
 import { handleOf, Tensor, type DType } from '../tensor.js';
-import { pair, type Pair } from './pair.js';
+import { pair, sides, type Pair } from './pair.js';
 
 export interface PoolOptions {
   /** Steps from window to window. Default: the kernel's size. */
   stride?: Pair | undefined;
-  /** Places added on both sides of the image, at most half the kernel. Default: 0. */
-  padding?: Pair | undefined;
+  /** Places added on both sides of the image, or [top, bottom, left, right]; at most half the kernel. Default: 0. */
+  padding?: Pair | readonly [number, number, number, number] | undefined;
   /** Whether a last window that is cut off counts, if it starts inside the image or the padding before it. Default: false. */
   ceilMode?: boolean | undefined;
 }
@@ -26,11 +26,10 @@ export interface AvgPoolOptions extends PoolOptions {
 /** Kernel, stride and padding as the native side takes them. */
 function windows(operation: string, kernelSize: Pair, { stride, padding = 0 }: PoolOptions) {
   const kernel = pair(operation, 'kernelSize', kernelSize);
-  const [vertical, horizontal] = pair(operation, 'padding', padding);
   return {
     kernel,
     steps: pair(operation, 'stride', stride ?? kernel),
-    margins: [vertical, vertical, horizontal, horizontal],
+    margins: sides(operation, padding),
   };
 }
 

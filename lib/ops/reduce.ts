@@ -1,7 +1,7 @@
 import { record } from '../autograd.js';
 import { native } from '../native.js';
 import { defineMethods, handleOf, scope, Tensor, type Shape, requireLive } from '../tensor.js';
-import { div, square, sub } from './elementwise.js';
+import { div, mul, square, sub } from './elementwise.js';
 
 /** The axes to reduce: one, or several, counted from the back where negative; all of them where none are given. */
 export type Axes = number | readonly number[];
@@ -138,6 +138,20 @@ export function argMax(x: Tensor<Numeric>, axis = -1, keepDims = false): Tensor<
   return new Tensor(native.argMax(handleOf(x), axis, keepDims), 'i32');
 }
 
+/**
+ * Where along an axis the smallest element is: the first of equal ones; NaN counts as smaller than all numbers. No
+ * gradient.
+ *
+ * @param axis counted from the back where negative. Default: the last.
+ * @param keepDims keep the axis, as 1. Default: false.
+ * @throws RangeError for an axis that the tensor does not have, or one without elements.
+ */
+export function argMin<D extends Numeric>(x: Tensor<D>, axis = -1, keepDims = false): Tensor<'i32'> {
+  requireLive('argMin', 'input', x);
+  // The least i32 has no opposite: −x − 1 turns the order without one.
+  return scope(() => argMax(x.dtype === 'i32' ? sub(mul(x, -1), 1) : mul(x, -1), axis, keepDims));
+}
+
 declare module '../tensor.js' {
   interface Tensor {
     sum<N extends Numeric>(this: Tensor<N>, axes?: Axes, keepDims?: boolean): Tensor<N>;
@@ -146,7 +160,8 @@ declare module '../tensor.js' {
     max<N extends Numeric>(this: Tensor<N>, axes?: Axes, keepDims?: boolean): Tensor<N>;
     min<N extends Numeric>(this: Tensor<N>, axes?: Axes, keepDims?: boolean): Tensor<N>;
     argMax(this: Tensor<Numeric>, axis?: number, keepDims?: boolean): Tensor<'i32'>;
+    argMin(this: Tensor<Numeric>, axis?: number, keepDims?: boolean): Tensor<'i32'>;
   }
 }
 
-defineMethods({ sum, mean, variance, max, min, argMax });
+defineMethods({ sum, mean, variance, max, min, argMax, argMin });

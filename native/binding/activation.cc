@@ -42,6 +42,25 @@ ActivationChoice elu(const Call& call, size_t index) {
 
 ActivationChoice selu(const Call&, size_t) { return {ActivationFunction::elu, seluBelow, seluAbove}; }
 
+/// The slope and, in units of x, how far the middle is from where the function begins.
+ActivationChoice hardsigmoid(const Call& call, size_t index) {
+  const double alpha = call.number(index, "alpha"), beta = call.number(index + 1, "beta");
+  const float slope = requireParameter(call.operation(), "alpha", alpha);
+  if (slope == 0) throw RangeError(std::string(call.operation()) + ": alpha is 0, wants another number");
+  return {ActivationFunction::hardsigmoid, slope,
+          requireParameter(call.operation(), "beta / alpha", beta / alpha)};
+}
+
+/// A double as an f32, which has no greatest number but infinity.
+float bound(double value) {
+  return std::abs(value) <= FLT_MAX ? static_cast<float>(value) : std::copysign(INFINITY, value);
+}
+
+ActivationChoice clamp(const Call& call, size_t index) {
+  const double min = call.number(index, "min"), max = call.number(index + 1, "max");
+  return {ActivationFunction::clamp, bound(min), bound(max)};
+}
+
 ActivationChoice softplus(const Call& call, size_t index) {
   const double beta = call.number(index, "beta"), threshold = call.number(index + 1, "threshold");
   return {ActivationFunction::softplus, requireParameter(call.operation(), "beta", beta, 0, true),
@@ -52,8 +71,7 @@ constexpr Choose sigmoid = plain<ActivationFunction::sigmoid>, tanhFunction = pl
                  erfFunction = plain<ActivationFunction::erf>, relu6 = plain<ActivationFunction::relu6>,
                  gelu = plain<ActivationFunction::gelu>, geluTanh = plain<ActivationFunction::geluTanh>,
                  silu = plain<ActivationFunction::silu>, hardswish = plain<ActivationFunction::hardswish>,
-                 hardsigmoid = plain<ActivationFunction::hardsigmoid>,
-                 logSigmoid = plain<ActivationFunction::logSigmoid>,
+                 mish = plain<ActivationFunction::mish>, logSigmoid = plain<ActivationFunction::logSigmoid>,
                  softsign = plain<ActivationFunction::softsign>;
 
 /// The places of a maxout are bytes.
@@ -84,6 +102,10 @@ Export exports[] = {
     {"hardswishBackward", backward<hardswish>},
     {"hardsigmoid", forward<hardsigmoid>},
     {"hardsigmoidBackward", backward<hardsigmoid>},
+    {"clamp", forward<clamp>},
+    {"clampBackward", backward<clamp>},
+    {"mish", forward<mish>},
+    {"mishBackward", backward<mish>},
     {"softplus", forward<softplus>},
     {"softplusBackward", backward<softplus>},
     {"logSigmoid", forward<logSigmoid>},

@@ -47,12 +47,14 @@ Export exports[] = {
      }},
     {"gather",
      [](Call& call) {
-       return call.give(gather(call.stream(), call.tensor(0, "input"), call.tensor(1, "indices")));
+       return call.give(gather(call.stream(), call.tensor(0, "input"), call.tensor(1, "indices"),
+                               call.integer(2, "axis", -Shape::maxRank, Shape::maxRank - 1)));
      }},
     {"gatherBackward",
      [](Call& call) {
        return call.give(gatherBackward(call.stream(), call.tensor(0, "gradient"), call.tensor(1, "indices"),
-                                       call.integer(2, "rows", 0, maxSafeInteger)));
+                                       call.integer(2, "rows", 0, maxSafeInteger),
+                                       static_cast<int>(call.integer(3, "axis", 0, Shape::maxRank - 1))));
      }},
 };
 

@@ -18,7 +18,11 @@ enum class ActivationFunction : uint8_t {
   geluTanh,
   silu,
   hardswish,
+  /// a·(x + b), between 0 and 1.
   hardsigmoid,
+  /// x, between a and b.
+  clamp,
+  mish,
   /// ln(1 + e^(ax))/a where ax ≤ b, else x.
   softplus,
   logSigmoid,
@@ -115,7 +119,11 @@ void Activation::run() const {
     case ActivationFunction::hardswish:
       return map([&](Vec t) { return max(least, t) * sixth(t); });
     case ActivationFunction::hardsigmoid:
-      return map([&](Vec t) { return sixth(t); });
+      return map([&](Vec t) { return min(one, max(zero, (t + v) * u)); });
+    case ActivationFunction::clamp:
+      return map([&](Vec t) { return min(v, max(u, t)); });
+    case ActivationFunction::mish:
+      return map([&](Vec t) { return max(least, t) * TanhSoftplus<Vec>(t).value; });
     case ActivationFunction::softplus:
       return map([&](Vec t) {
         const Vec scaled = t * u, soft = max(zero, scaled) + logOnePlus(exp(zero - abs(scaled)));
@@ -178,8 +186,14 @@ void ActivationGradient::run() const {
         return select(x <= zero - three, zero, select(three <= x, g, g * slope));
       });
     case ActivationFunction::hardsigmoid:
-      return map([&](Vec g, Vec y) {
-        return select(zero < y, select(y < one, g * Vec::broadcast(1.0f / 6.0f), zero), zero);
+      return map([&](Vec g, Vec y) { return select(zero < y, select(y < one, g * u, zero), zero); });
+    case ActivationFunction::clamp:
+      return map([&](Vec g, Vec x) { return select(u <= x, select(x <= v, g, zero), zero); });
+    case ActivationFunction::mish:
+      return map([&](Vec g, Vec x) {
+        const Vec near = within(x, 104.0f);
+        const TanhSoftplus<Vec> at(near);
+        return g * fma(near, at.slope, at.value);
       });
     case ActivationFunction::softplus:
       return map([&](Vec g, Vec x) { return select(v < x * u, g, g * logistic(x * u)); });

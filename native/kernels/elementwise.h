@@ -6,8 +6,33 @@
 
 namespace striate {
 
-enum class UnaryFunction : uint8_t { negative, exp, log, sqrt, abs, sign, square, reciprocal, relu };
-enum class BinaryFunction : uint8_t { add, sub, mul, div, pow, maximum, minimum, reluGradient };
+enum class UnaryFunction : uint8_t {
+  negative,
+  exp,
+  log,
+  sqrt,
+  abs,
+  sign,
+  square,
+  reciprocal,
+  floor,
+  ceil,
+  /// Halves go to the even neighbour.
+  round,
+  relu
+};
+enum class BinaryFunction : uint8_t {
+  add,
+  sub,
+  mul,
+  div,
+  /// Cut off towards 0, of i32 alone; 0 where the divisor is 0.
+  divTruncated,
+  pow,
+  maximum,
+  minimum,
+  reluGradient
+};
 enum class Comparison : uint8_t { equal, notEqual, less, lessEqual, greater, greaterEqual };
 
 /// y[i] = f(x[i])
@@ -48,7 +73,7 @@ struct AddUp {
   void run() const;
 };
 
-/// The same for i32; division and powers have no whole results and are refused before.
+/// The same for i32; quotients and powers that have no whole results are refused before.
 struct BinaryInt {
   BinaryFunction function;
   const int32_t *a, *b;
@@ -71,11 +96,12 @@ struct Compare {
   void run() const;
 };
 
-/// y[r, c] = condition[r, c] ? a[r, c] : b[r, c]
+/// y[r, c] = condition[r, c] ? a[r, c] : b[r, c]; Element is float, int32_t or uint8_t.
+template <class Element>
 struct Select {
   const uint8_t* condition;
-  const float *a, *b;
-  float* y;
+  const Element *a, *b;
+  Element* y;
   int64_t rows, columns;
   OperandSteps conditionSteps, aSteps, bSteps;
   template <class Vec>
@@ -99,9 +125,12 @@ void Unary::run() const {
     if (stream) Vec::fence();
   };
   const Vec zero = Vec::broadcast(0.0f), one = Vec::broadcast(1.0f);
+  const auto minus = [](Vec v) { return v * Vec::broadcast(-1.0f); };
+  // The whole number at or below v, from the one nearest to it.
+  const auto below = [&](Vec v, Vec nearest) { return select(v < nearest, nearest - one, nearest); };
   switch (function) {
     case UnaryFunction::negative:
-      return map([&](Vec v) { return v * Vec::broadcast(-1.0f); });
+      return map(minus);
     case UnaryFunction::exp:
       return map([](Vec v) { return exp(v); });
     case UnaryFunction::log:
@@ -116,6 +145,12 @@ void Unary::run() const {
       return map([](Vec v) { return v * v; });
     case UnaryFunction::reciprocal:
       return map([&](Vec v) { return one / v; });
+    case UnaryFunction::floor:
+      return map([&](Vec v) { return below(v, round(v)); });
+    case UnaryFunction::ceil:
+      return map([&](Vec v) { return minus(below(minus(v), round(minus(v)))); });
+    case UnaryFunction::round:
+      return map([](Vec v) { return round(v); });
     case UnaryFunction::relu:
       return map([&](Vec v) { return max(zero, v); });
   }
@@ -162,6 +197,8 @@ void Binary::run() const {
       return map([](Vec u, Vec v) { return u * v; });
     case BinaryFunction::div:
       return map([](Vec u, Vec v) { return u / v; });
+    case BinaryFunction::divTruncated:
+      return;
     case BinaryFunction::pow:
       return map([](Vec u, Vec v) { return perLane(u, v, ::powf); });
     // What is no number stays so, whichever side it is on.
@@ -222,6 +259,10 @@ void BinaryInt::run() const {
       return map(wrapped([](uint32_t u, uint32_t v) { return u - v; }));
     case BinaryFunction::mul:
       return map(wrapped([](uint32_t u, uint32_t v) { return u * v; }));
+    case BinaryFunction::divTruncated:
+      return map([](int32_t u, int32_t v) {
+        return v == 0 ? 0 : static_cast<int32_t>(static_cast<uint32_t>(int64_t{u} / v));
+      });
     case BinaryFunction::maximum:
       return map([](int32_t u, int32_t v) { return u > v ? u : v; });
     case BinaryFunction::minimum:
@@ -254,15 +295,16 @@ void Compare<Element>::run() const {
   }
 }
 
+template <class Element>
 template <class Vec>
-void Select::run() const {
+void Select<Element>::run() const {
   for (int64_t r = 0; r < rows; ++r) {
     const uint8_t* which = condition + r * conditionSteps.row;
-    const float *u = a + r * aSteps.row, *v = b + r * bSteps.row;
-    float* out = y + r * columns;
+    const Element *u = a + r * aSteps.row, *v = b + r * bSteps.row;
+    Element* out = y + r * columns;
     if (conditionSteps.column && aSteps.column && bSteps.column) {
       for (int64_t c = 0; c < columns; ++c) {
-        const float whole = u[c], other = v[c];
+        const Element whole = u[c], other = v[c];
         out[c] = which[c] ? whole : other;
       }
       continue;
@@ -279,7 +321,9 @@ template void BinaryInt::run<STRIATE_VEC>() const;
 template void Compare<float>::run<STRIATE_VEC>() const;
 template void Compare<int32_t>::run<STRIATE_VEC>() const;
 template void Compare<uint8_t>::run<STRIATE_VEC>() const;
-template void Select::run<STRIATE_VEC>() const;
+template void Select<float>::run<STRIATE_VEC>() const;
+template void Select<int32_t>::run<STRIATE_VEC>() const;
+template void Select<uint8_t>::run<STRIATE_VEC>() const;
 
 }  // namespace striate
 #endif

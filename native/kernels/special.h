@@ -104,6 +104,21 @@ Vec logistic(Vec x) {
   return one / (one + exp(Vec::broadcast(0.0f) - x));
 }
 
+/// tanh(ln(1 + eˣ)), of one exponential.
+template <class Vec>
+struct TanhSoftplus {
+  Vec value, slope;
+
+  /// With u = eˣ and v = u·(u + 2): v/(v + 2), whose derivative is 4u(1 + u)/(v + 2)². Both are 1 and 0 in
+  /// floats long before u² is more than they hold.
+  explicit TanhSoftplus(Vec x) : value(x), slope(x) {
+    const Vec one = Vec::broadcast(1.0f), two = Vec::broadcast(2.0f);
+    const Vec u = exp(min(Vec::broadcast(20.0f), x)), v = u * (u + two), w = one / (v + two);
+    value = v * w;
+    slope = Vec::broadcast(4.0f) * (u * w) * ((one + u) * w);
+  }
+};
+
 /// x within ±most; what is no number stays so.
 template <class Vec>
 Vec within(Vec x, float most) {

@@ -122,6 +122,7 @@ inline Tensor binary(Stream& stream, const char* operation, BinaryFunction funct
                     ", wants one dtype; cast one of them");
   const bool whole = a.dtype == DType::i32 && function != BinaryFunction::div &&
                      function != BinaryFunction::pow && function != BinaryFunction::reluGradient;
+  if (function == BinaryFunction::divTruncated) requireType(operation, "a", a, DType::i32);
   if (!whole) requireType(operation, "a", a, DType::f32);
   Tensor y(operation, broadcastShape(operation, a.shape, b.shape), a.dtype);
   submit(stream, operation, {a, b}, {y}, [=] {
@@ -269,19 +270,29 @@ inline Tensor compare(Stream& stream, const char* operation, Comparison comparis
   return y;
 }
 
-/// condition ? a : b, broadcast to one shape.
+/// condition ? a : b, broadcast to one shape; a and b of one dtype.
 inline Tensor where(Stream& stream, const Tensor& condition, const Tensor& a, const Tensor& b) {
   requireType("where", "condition", condition, DType::u8);
-  requireType("where", "a", a, DType::f32);
-  requireType("where", "b", b, DType::f32);
+  requireType("where", "b", b, a.dtype);
   Tensor y("where", broadcastShape("where", broadcastShape("where", condition.shape, a.shape), b.shape),
-           DType::f32);
+           a.dtype);
   submit(stream, "where", {condition, a, b}, {y}, [=] {
     const BroadcastLoops<3> loops(y.shape, {condition.shape, a.shape, b.shape});
-    loops.parallel([&](const auto& at, int64_t out, int64_t rows, int64_t columns) {
-      dispatch(Select{condition.u8() + at[0], a.f32() + at[1], b.f32() + at[2], y.f32() + out, rows, columns,
-                      loops.steps(0), loops.steps(1), loops.steps(2)});
-    });
+    const auto run = [&](const auto* u, const auto* v, auto* result) {
+      using Element = std::remove_cvref_t<decltype(*u)>;
+      loops.parallel([&](const auto& at, int64_t out, int64_t rows, int64_t columns) {
+        dispatch(Select<Element>{condition.u8() + at[0], u + at[1], v + at[2], result + out, rows, columns,
+                                 loops.steps(0), loops.steps(1), loops.steps(2)});
+      });
+    };
+    switch (a.dtype) {
+      case DType::f32:
+        return run(a.f32(), b.f32(), y.f32());
+      case DType::i32:
+        return run(a.i32(), b.i32(), y.i32());
+      case DType::u8:
+        return run(a.u8(), b.u8(), y.u8());
+    }
   });
   return y;
 }

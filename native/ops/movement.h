@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
@@ -37,7 +38,7 @@ inline Tensor transpose(Stream& stream, const Tensor& x, const std::vector<int64
 }
 
 /// The part of a shape that begins, ends and steps pick, one for each leading axis; axes after those are
-/// taken whole.
+/// taken whole, from the end on where the step is negative.
 struct Slice {
   Shape counts;
   Steps begin{}, step{};
@@ -50,15 +51,21 @@ struct Slice {
     for (int axis = 0; axis < shape.rank(); ++axis) {
       const auto i = static_cast<size_t>(axis);
       const int64_t extent = shape[axis];
-      begin[i] = i < begins.size() ? place(begins[i], extent) : 0;
       const int64_t given = i < steps.size() ? steps[i] : 1;
-      if (given < 1)
-        throw RangeError(std::string(operation) + ": step[" + std::to_string(i) + "] is " +
-                         std::to_string(given) + ", wants at least 1");
+      if (given == 0)
+        throw RangeError(std::string(operation) + ": step[" + std::to_string(i) +
+                         "] is 0, wants another number");
       // A step past the end is as good as any longer one.
-      step[i] = std::min(given, std::max<int64_t>(1, extent));
-      const int64_t end = i < ends.size() ? place(ends[i], extent) : extent;
-      counts.append(end > begin[i] ? (end - begin[i] - 1) / step[i] + 1 : 0);
+      const int64_t most = std::max<int64_t>(1, extent);
+      step[i] = std::clamp(given, -most, most);
+      const bool forward = given > 0;
+      // Where a walk may begin and end: before the first place where it goes back.
+      const int64_t low = forward ? 0 : -1, high = forward ? extent : extent - 1;
+      const int64_t from = i < begins.size() ? place(begins[i], extent, low, high) : (forward ? low : high);
+      const int64_t to = i < ends.size() ? place(ends[i], extent, low, high) : (forward ? high : low);
+      const int64_t length = forward ? to - from : from - to;
+      counts.append(length > 0 ? (length - 1) / std::abs(step[i]) + 1 : 0);
+      begin[i] = std::max<int64_t>(0, from);
     }
   }
 
@@ -84,8 +91,8 @@ struct Slice {
   }
 
   /// From the end where negative, and the nearest there is, as in Python.
-  static int64_t place(int64_t index, int64_t extent) {
-    return std::clamp<int64_t>(index < 0 ? index + extent : index, 0, extent);
+  static int64_t place(int64_t index, int64_t extent, int64_t low, int64_t high) {
+    return std::clamp<int64_t>(index < 0 ? index + extent : index, low, high);
   }
 };
 
@@ -274,51 +281,62 @@ inline Tensor broadcastTo(Stream& stream, const Tensor& x, const Shape& shape) {
   return y;
 }
 
-/// y[i…] = x[indices[i…]], rows of the input's first axis. An index out of range is found when the command
-/// runs.
-inline Tensor gather(Stream& stream, const Tensor& x, const Tensor& indices) {
+/// y[…, i…, …] = x[…, indices[i…], …] along an axis. An index out of range is found when the command runs.
+inline Tensor gather(Stream& stream, const Tensor& x, const Tensor& indices, int64_t givenAxis) {
   requireType("gather", "indices", indices, DType::i32);
   const int rank = x.shape.rank();
   if (rank == 0) throw RangeError("gather: input is a scalar, wants at least one axis");
+  const int axis = requireAxis("gather", givenAxis, rank);
   if (indices.shape.rank() + rank - 1 > Shape::maxRank)
     throw RangeError("gather: indices " + indices.shape.text() + " of input " + x.shape.text() + " make " +
                      std::to_string(indices.shape.rank() + rank - 1) + " axes, a tensor has at most 8");
-  Shape shape = indices.shape;
-  for (int axis = 1; axis < rank; ++axis) shape.append(x.shape[axis]);
+  Shape shape;
+  for (int i = 0; i < axis; ++i) shape.append(x.shape[i]);
+  for (int i = 0; i < indices.shape.rank(); ++i) shape.append(indices.shape[i]);
+  for (int i = axis + 1; i < rank; ++i) shape.append(x.shape[i]);
   Tensor y("gather", shape, x.dtype);
   submit(stream, "gather", {x, indices}, {y}, [=] {
-    checkIndices(indices, x.shape[0]);
-    const int64_t rowBytes = x.shape.product(1, rank) * itemSize(x.dtype);
-    if (rowBytes == 0) return;
+    checkIndices(indices, x.shape[axis]);
+    if (y.elements() == 0) return;
+    const int64_t rowBytes = x.shape.product(axis + 1, rank) * itemSize(x.dtype);
+    const int64_t blockBytes = x.shape[axis] * rowBytes, n = indices.elements();
     const int64_t grain = std::max<int64_t>(1, elementGrain * 4 / rowBytes);
-    parallelRanges(indices.elements(), grain, [&](int64_t from, int64_t to) {
-      dispatch(GatherRows{indices.i32() + from, x.raw(), y.raw() + from * rowBytes, to - from, rowBytes});
+    parallelRanges(x.shape.product(0, axis) * n, grain, [&](int64_t from, int64_t to) {
+      for (int64_t row = from; row < to;) {
+        const int64_t block = row / n, at = row % n, count = std::min(n - at, to - row);
+        dispatch(GatherRows{indices.i32() + at, x.raw() + block * blockBytes, y.raw() + row * rowBytes, count,
+                            rowBytes});
+        row += count;
+      }
     });
   });
   return y;
 }
 
-/// The gradient by the input of a gather from `rows` rows: each row is the sum of the gradients of its
+/// The gradient by the input of a gather along an axis of `rows`: each row is the sum of the gradients of its
 /// copies, in the order of the indices. Sorting by row first lets every row be written once, by one thread.
-inline Tensor gatherBackward(Stream& stream, const Tensor& gradient, const Tensor& indices, int64_t rows) {
+inline Tensor gatherBackward(Stream& stream, const Tensor& gradient, const Tensor& indices, int64_t rows,
+                             int axis) {
   requireType("gatherBackward", "gradient", gradient, DType::f32);
   requireType("gatherBackward", "indices", indices, DType::i32);
-  const int leading = indices.shape.rank();
-  bool fits = gradient.shape.rank() >= leading;
-  for (int axis = 0; fits && axis < leading; ++axis) fits = gradient.shape[axis] == indices.shape[axis];
+  const int own = indices.shape.rank(), rank = gradient.shape.rank();
+  bool fits = rank >= axis + own;
+  for (int i = 0; fits && i < own; ++i) fits = gradient.shape[axis + i] == indices.shape[i];
   if (!fits)
-    throw RangeError("gatherBackward: gradient has shape " + gradient.shape.text() +
-                     ", wants one that starts with " + indices.shape.text());
+    throw RangeError("gatherBackward: gradient has shape " + gradient.shape.text() + ", wants one that has " +
+                     indices.shape.text() + " from axis " + std::to_string(axis) + " on");
   // One axis in place of those of the indices; theirs may be none, and the gradient's eight.
-  if (gradient.shape.rank() - leading + 1 > Shape::maxRank)
+  if (rank - own + 1 > Shape::maxRank)
     throw RangeError("gatherBackward: gradient " + gradient.shape.text() + " by a scalar index makes 9 axes");
-  Shape shape{rows};
-  for (int axis = leading; axis < gradient.shape.rank(); ++axis) shape.append(gradient.shape[axis]);
+  Shape shape;
+  for (int i = 0; i < axis; ++i) shape.append(gradient.shape[i]);
+  shape.append(rows);
+  for (int i = axis + own; i < rank; ++i) shape.append(gradient.shape[i]);
   Tensor y("gatherBackward", shape, DType::f32);
   submit(stream, "gatherBackward", {gradient, indices}, {y}, [=] {
     checkIndices(indices, rows);
-    const int64_t columns = y.shape.product(1, y.shape.rank()), n = indices.elements();
-    if (columns == 0) return;
+    if (y.elements() == 0) return;
+    const int64_t columns = y.shape.product(axis + 1, y.shape.rank()), n = indices.elements();
     std::vector<int64_t> offsets(static_cast<size_t>(rows) + 2), order(static_cast<size_t>(n));
     const int32_t* index = indices.i32();
     // offsets[r + 1] counts up from the start of row r to its end, which is the start of the next.
@@ -326,15 +344,19 @@ inline Tensor gatherBackward(Stream& stream, const Tensor& gradient, const Tenso
     for (size_t r = 2; r < offsets.size(); ++r) offsets[r] += offsets[r - 1];
     for (int64_t i = 0; i < n; ++i)
       order[static_cast<size_t>(offsets[static_cast<size_t>(index[i]) + 1]++)] = i;
-    const int64_t columnsAtOnce = std::min<int64_t>(columns, 4096);
-    const int64_t rowsAtOnce =
-        std::max<int64_t>(1, elementGrain / columnsAtOnce / (1 + n / std::max<int64_t>(1, rows)));
+    const int64_t columnsAtOnce = std::min<int64_t>(columns, 4096), eachRow = 1 + n / rows;
+    const int64_t rowsAtOnce = std::clamp<int64_t>(elementGrain / columnsAtOnce / eachRow, 1, rows);
     const int64_t cuts = (columns + columnsAtOnce - 1) / columnsAtOnce;
-    parallelFor((rows + rowsAtOnce - 1) / rowsAtOnce * cuts, [&](int64_t piece) {
-      const int64_t row = piece / cuts * rowsAtOnce, column = piece % cuts * columnsAtOnce;
-      dispatch(SumRows{order.data(), offsets.data(), gradient.f32(), y.f32(), row,
-                       std::min(rows, row + rowsAtOnce), columns, column,
-                       std::min(columns, column + columnsAtOnce)});
+    const int64_t pieces = (rows + rowsAtOnce - 1) / rowsAtOnce * cuts;
+    const int64_t grain = std::max<int64_t>(1, elementGrain / (rowsAtOnce * columnsAtOnce * eachRow));
+    parallelRanges(y.shape.product(0, axis) * pieces, grain, [&](int64_t from, int64_t to) {
+      for (int64_t i = from; i < to; ++i) {
+        const int64_t block = i / pieces, row = i % pieces / cuts * rowsAtOnce,
+                      column = i % cuts * columnsAtOnce;
+        dispatch(SumRows{order.data(), offsets.data(), gradient.f32() + block * n * columns,
+                         y.f32() + block * rows * columns, row, std::min(rows, row + rowsAtOnce), columns,
+                         column, std::min(columns, column + columnsAtOnce)});
+      }
     });
   });
   return y;

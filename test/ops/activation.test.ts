@@ -53,7 +53,23 @@ const cases: Case[] = [
   ],
   ['silu', ops.silu, (x) => x * logistic(x), anywhere],
   ['hardswish', ops.hardswish, (x) => x * hardsigmoid(x), awayFrom(-3, 3)],
-  ['hardsigmoid', ops.hardsigmoid, hardsigmoid, awayFrom(-3, 3)],
+  ['hardsigmoid', (x) => ops.hardsigmoid(x), hardsigmoid, awayFrom(-3, 3)],
+  [
+    'hardsigmoid 0.2, 0.4',
+    (x) => ops.hardsigmoid(x, { alpha: 0.2, beta: 0.4 }),
+    (x) => Math.min(1, Math.max(0, 0.2 * x + 0.4)),
+    awayFrom(-2, 3),
+  ],
+  [
+    'hardsigmoid -0.5, 0',
+    (x) => ops.hardsigmoid(x, { alpha: -0.5, beta: 0 }),
+    (x) => Math.min(1, Math.max(0, -0.5 * x)),
+    awayFrom(-2, 0),
+  ],
+  ['clamp', (x) => ops.clamp(x, -1.5, 2), (x) => Math.min(2, Math.max(-1.5, x)), awayFrom(-1.5, 2)],
+  ['clamp from below', (x) => x.clamp(0.5), (x) => Math.max(0.5, x), awayFrom(0.5)],
+  ['clamp from above', (x) => x.clamp(-Infinity, 1), (x) => Math.min(1, x), awayFrom(1)],
+  ['mish', ops.mish, (x) => x * Math.tanh(Math.log1p(Math.exp(x))), anywhere],
   ['softplus', (x) => ops.softplus(x), (x) => Math.log1p(Math.exp(x)), anywhere],
   [
     'softplus 2, 4',
@@ -137,6 +153,7 @@ test.each<[string, (x: Tensor) => Tensor, (x: number) => number, number, number]
   ['softplus', (x) => ops.softplus(x), (x) => Math.log1p(Math.exp(x)), 20, 5],
   ['logSigmoid', ops.logSigmoid, (x) => (x < 0 ? x : 0) - Math.log1p(Math.exp(-Math.abs(x))), 80, 5],
   ['softsign', ops.softsign, (x) => x / (1 + Math.abs(x)), 1e6, 2],
+  ['mish', ops.mish, (x) => x * Math.tanh(Math.log1p(Math.exp(x))), 80, 5],
 ])('%s is right to a few units in the last place everywhere', async (_, f, definition, most, units) => {
   const x = everywhere(most);
   const y = await f(f32(x, [x.length])).data();
@@ -165,6 +182,8 @@ test('functions and derivatives at the edges of f32', async () => {
     silu: [[NaN, Infinity, -0, 3e38, -0, 1e30, -0, 5e-41, -0], [NaN, 1, 0, 1, 0, 1, 0, 0.5, 0.5]],
     hardswish: [[NaN, Infinity, -0, 3e38, -0, 1e30, -0, 5e-41, -0], [NaN, 1, 0, 1, 0, 1, 0, 0.5, 0.5]],
     hardsigmoid: [[NaN, 1, 0, 1, 0, 1, 0, 0.5, 0.5], [0, 0, 0, 0, 0, 0, 0, 1 / 6, 1 / 6]],
+    clamp: [[NaN, Infinity, -Infinity, 3e38, -3e38, 1e30, -1e30, 1e-40, -0], [0, 1, 1, 1, 1, 1, 1, 1, 1]],
+    mish: [[NaN, Infinity, -0, 3e38, -0, 1e30, -0, 6e-41, -0], [NaN, 1, 0, 1, 0, 1, 0, 0.6, 0.6]],
     softplus: [[NaN, Infinity, 0, 3e38, 0, 1e30, 0, Math.LN2, Math.LN2], [NaN, 1, 0, 1, 0, 1, 0, 0.5, 0.5]],
     logSigmoid: [[NaN, 0, -Infinity, 0, -3e38, 0, -1e30, -Math.LN2, -Math.LN2], [NaN, 0, 1, 0, 1, 0, 1, 0.5, 0.5]],
     softsign: [[NaN, 1, -1, 1, -1, 1, -1, 1e-40, -0], [NaN, 0, 0, 0, 0, 0, 0, 1, 1]],
@@ -183,6 +202,19 @@ test('functions and derivatives at the edges of f32', async () => {
       });
     } // prettier-ignore
   }
+});
+
+test('clamp at its bounds, with bounds in the wrong order and beyond f32', async () => {
+  const values = [-2, -1, 0, 1, 2, NaN];
+  const x = f32(values, [6]);
+  x.requiresGrad = true;
+  const y = ops.clamp(x, -1, 1);
+  const [dx] = grad(y, [x], ops.ones([6]));
+  expect([...(await y.data())]).toEqual([-1, -1, 0, 1, 1, NaN]);
+  expect([...(await dx!.data())]).toEqual([0, 1, 1, 1, 0, 0]);
+  expect([...(await ops.clamp(x, 1, -1).data())]).toEqual([-1, -1, -1, -1, -1, NaN]);
+  const far = f32([-Infinity, Infinity], [2]);
+  expect([...(await ops.clamp(far, -1e300, 1e300).data())]).toEqual([-Infinity, Infinity]);
 });
 
 describe('backward works in place', () => {
@@ -281,6 +313,12 @@ describe('refused', () => {
     [() => ops.leakyRelu(x, Infinity), /leakyRelu: negativeSlope is inf, wants a finite number/],
     [() => ops.leakyRelu(x, '1' as never), /leakyRelu: negativeSlope is a string, wants a number/],
     [() => ops.elu(x, -1), /elu: alpha is -1, wants a finite number from 0 on/],
+    [() => ops.hardsigmoid(x, { alpha: 0 }), /hardsigmoid: alpha is 0, wants another number/],
+    [() => ops.hardsigmoid(x, { alpha: Infinity }), /hardsigmoid: alpha is inf, wants a finite number/],
+    [() => ops.hardsigmoid(x, { beta: NaN }), /hardsigmoid: beta is NaN/],
+    [() => ops.clamp(x, NaN), /clamp: min is NaN, wants a number/],
+    [() => ops.clamp(x, 0, '1' as never), /clamp: max is a string, wants a number/],
+    [() => ops.clamp(whole, 0), /clamp: input is i32 \[1\], wants dtype f32/],
     [() => ops.softplus(x, { beta: 0 }), /softplus: beta is 0, wants a finite number above 0/],
     [() => ops.softplus(x, { beta: 1e-60 }), /softplus: beta is 1e-60, wants a finite number above 0/],
     [() => ops.softplus(x, { threshold: Infinity }), /softplus: threshold is inf, wants a finite number/],

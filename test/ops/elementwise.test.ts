@@ -11,6 +11,8 @@ const sizes = [0, 1, 3, 4, 7, 8, 15, 16, 17, 33, 70_001];
 
 /** Away from the places where a function is steep, undefined or has a kink. */
 const awayFromZero = (v: number) => (Math.abs(v) < 0.2 ? v + Math.sign(v || 1) * 0.3 : v);
+const awayFromWhole = (v: number) => Math.floor(5 * v) + 0.5 + 0.4 * v;
+const awayFromHalf = (v: number) => awayFromWhole(v) + 0.5;
 const aboveZero = (v: number) => Math.abs(v) + 0.3;
 const anywhere = (v: number) => 3 * v;
 
@@ -23,6 +25,9 @@ const unary: [string, (x: Tensor) => Tensor, (x: number) => number, (v: number) 
   ['sign', ops.sign, Math.sign, awayFromZero],
   ['square', ops.square, (x) => x * x, anywhere],
   ['reciprocal', ops.reciprocal, (x) => 1 / x, awayFromZero],
+  ['floor', ops.floor, Math.floor, awayFromWhole],
+  ['ceil', ops.ceil, Math.ceil, awayFromWhole],
+  ['round', ops.round, Math.round, awayFromHalf],
   ['relu', ops.relu, (x) => Math.max(0, x), awayFromZero],
   ['sigmoid', ops.sigmoid, (x) => 1 / (1 + Math.exp(-x)), anywhere],
   ['tanh', ops.tanh, Math.tanh, anywhere],
@@ -94,6 +99,14 @@ test('functions at the edges of f32', async () => {
       `exp ${v}`,
     ).toBe(true);
   });
+});
+
+test('floor, ceil and round at halves, far out, and of what is no number', async () => {
+  const x = [0.5, 1.5, 2.5, -0.5, -1.5, 2 ** 23 + 1, -(2 ** 24) - 2, 8388607.5, 3e38, -0, Infinity, -Infinity, NaN]; // prettier-ignore
+  const even = [0, 2, 2, -0, -2, 2 ** 23 + 1, -(2 ** 24) - 2, 8388608, 3e38, -0, Infinity, -Infinity, NaN];
+  same(await ops.floor(f32(x, [x.length])).data(), x.map(Math.floor));
+  same(await ops.ceil(f32(x, [x.length])).data(), x.map(Math.ceil));
+  same(await ops.round(f32(x, [x.length])).data(), even);
 });
 
 test('exp is right to about one unit in the last place everywhere', async () => {
@@ -277,6 +290,20 @@ describe('comparisons', () => {
   });
 });
 
+test('quotients cut off towards 0, of whole numbers and of others', async () => {
+  const [a, b] = [[7, -7, 7, -7, 2 ** 31 - 1, -(2 ** 31), -(2 ** 31), 5, 0], [2, 2, -2, -2, 3, -1, 10, 0, 4]] as const; // prettier-ignore
+  const y = ops.div(i32(a, [9]), i32(b, [9]), { roundingMode: 'trunc' });
+  expect(y.dtype).toBe('i32');
+  expect([...(await y.data())]).toEqual([3, -3, -3, 3, 715827882, -(2 ** 31), -214748364, 0, 0]);
+  const row = i32([9, 10, -11], [3, 1]).div(i32([4, 5], [2]), { roundingMode: 'trunc' });
+  expect([...(await row.data())]).toEqual([2, 1, 2, 2, -2, -2]);
+  expect([...(await ops.div(i32([9], [1]), 4, { roundingMode: 'trunc' }).data())]).toEqual([2]);
+  same(await ops.div(f32([7.5, -7.5, 1, NaN], [4]), f32([2, 2, 0, 1], [4]), { roundingMode: 'trunc' }).data(), [3, -3, Infinity, NaN]); // prettier-ignore
+  const x = ops.ones([2]);
+  x.requiresGrad = true;
+  expect(ops.div(x, 2, { roundingMode: 'trunc' }).requiresGrad).toBe(false);
+});
+
 test('where takes from either side, broadcasts three, and passes the gradient on', async () => {
   const c = ops.greater(f32([1, -1, 2], [3, 1]), 0);
   const y = ops.where(c, f32([10, 20], [2]), -1);
@@ -284,6 +311,10 @@ test('where takes from either side, broadcasts three, and passes the gradient on
   await expectClose(y, [10, 20, -1, -1, 10, 20], 0);
   await expectGradients((u, v) => ops.where(c, u, v), [noisy([2], 1), noisy([3, 2], 2)]);
   same(await ops.where(c, NaN, 1).data(), [NaN, 1, NaN]);
+  const whole = ops.where(c, i32([2 ** 31 - 1], [1]), -7);
+  expect(whole.dtype).toBe('i32');
+  expect([...(await whole.data())]).toEqual([2 ** 31 - 1, -7, 2 ** 31 - 1]);
+  expect([...(await ops.where(c, c, 9).data())]).toEqual([1, 9, 1]);
 });
 
 describe('refused', () => {
@@ -304,6 +335,16 @@ describe('refused', () => {
       () => ops.div(i32([1], [1]) as never, i32([1], [1]) as never),
       /div: a is i32 \[1\], wants dtype f32/,
     ],
+    [
+      'another way of rounding',
+      () => ops.div(x, x, { roundingMode: 'floor' as 'trunc' }),
+      /div: roundingMode is 'floor', wants 'trunc'/,
+    ],
+    [
+      'quotients of bytes',
+      () => ops.div(x.cast('u8') as never, x.cast('u8') as never, { roundingMode: 'trunc' }),
+      /divTruncated: a is u8 \[2, 3\], wants dtype i32/,
+    ],
     ['a function of i32', () => ops.exp(i32([1], [1]) as never), /exp: input is i32 \[1\], wants dtype f32/],
     ['what is no tensor', () => ops.relu({} as never), /relu: input is an object, wants a tensor/],
     ['undefined', () => ops.add(undefined as never, x), /add: a is undefined, wants a tensor/],
@@ -311,6 +352,11 @@ describe('refused', () => {
       'a condition that is f32',
       () => ops.where(x as never, x, x),
       /where: condition is f32 \[2, 3\], wants dtype u8/,
+    ],
+    [
+      'a choice between two dtypes',
+      () => ops.where(ops.equal(x, x), x, i32([1], [1]) as never),
+      /where: b is i32 \[1\], wants dtype f32/,
     ],
   ];
   test.each(wrong)('%s', (_, call, message) => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { grad } from '../../lib/autograd.js';
 import { native } from '../../lib/native.js';
-import { argMax, max, mean, min, sum, variance, type Axes } from '../../lib/ops/reduce.js';
+import { argMax, argMin, max, mean, min, sum, variance, type Axes } from '../../lib/ops/reduce.js';
 import { Tensor, type Shape } from '../../lib/tensor.js';
 import { expectClose, expectGradients, expectSameBits, f32, i32, noise, noisy, volume } from '../check.js';
 import { collectGarbage } from '../garbage.js';
@@ -248,6 +248,17 @@ describe('argMax', () => {
     expect(await argMax(f32([], [0, 3])).data()).toEqual(new Int32Array(0));
     expect(argMax(f32([], [3, 0]), 0).shape).toEqual([0]);
   });
+});
+
+test('argMin is the first of the smallest', async () => {
+  const data = noise(7 * 11 * 3).map((v) => Math.round(v * 9));
+  const smallestPlaces = groups(data, [7, 11, 3], [1]).map((g) => g.indexOf(Math.min(...g)));
+  expect([...(await argMin(f32(data, [7, 11, 3]), 1).data())]).toEqual(smallestPlaces);
+  expect([...(await i32(data, [7, 11, 3]).argMin(-2).data())]).toEqual(smallestPlaces);
+  expect(argMin(f32(data, [7, 11, 3]), 1, true).shape).toEqual([7, 1, 3]);
+  expect(await argMin(f32([3, NaN, -Infinity, NaN], [4])).item()).toBe(1);
+  expect(await argMin(i32([0, 2 ** 31 - 1, -(2 ** 31), -(2 ** 31)], [4])).item()).toBe(2);
+  expect(() => argMin(f32([], [0]))).toThrow(/wants 1 to 2147483647/);
 });
 
 describe('gradients', () => {

@@ -399,11 +399,12 @@ function imageBatch(m, channels = m.int(1, 5)) {
 /** Functions of single elements, and how many numbers they are given; each has one that goes backward. */
 const activations = {
   ...Object.fromEntries(
-    ['sigmoid', 'tanh', 'erf', 'relu6', 'selu', 'gelu', 'geluTanh', 'silu', 'hardswish', 'hardsigmoid'].map(
-      (name) => [name, 0],
-    ),
+    ['sigmoid', 'tanh', 'erf', 'relu6', 'selu', 'gelu', 'geluTanh', 'silu', 'hardswish', 'mish'].map((name) => [
+      name,
+      0,
+    ]),
   ),
-  ...{ logSigmoid: 0, softsign: 0, leakyRelu: 1, elu: 1, softplus: 2 },
+  ...{ hardsigmoid: 2, clamp: 2, logSigmoid: 0, softsign: 0, leakyRelu: 1, elu: 1, softplus: 2 },
 };
 
 /** Arguments that pass, or nearly; of other functions they are made by the types that binding.d.ts declares. */
@@ -423,7 +424,8 @@ const recipes = {
   },
   where(m) {
     const shape = m.shape();
-    return [m.tensor('u8', shape, 2), m.tensor('f32', shape), m.tensor('f32', shape)];
+    const dtype = m.pick(dtypes);
+    return [m.tensor('u8', shape, 2), m.tensor(dtype, shape), m.tensor(dtype, shape)];
   },
   ...Object.fromEntries(
     ['add', 'sub', 'mul', 'maximum', 'minimum', 'equal', 'notEqual', 'less', 'lessEqual'].map((name) => [
@@ -435,6 +437,7 @@ const recipes = {
     ]),
   ),
   ...Object.fromEntries(['div', 'pow'].map((name) => [name, pair(() => 'f32')])),
+  divTruncated: pair(() => 'i32'),
   reluBackward(m) {
     const shape = m.shape();
     return [m.tensor('f32', shape), m.tensor('f32', shape)];
@@ -500,12 +503,12 @@ const recipes = {
   slice(m) {
     const shape = m.shape();
     const some = (least) => m.list(m.int(0, shape.length), () => m.int(least, 6));
-    return [m.tensor(m.pick(dtypes), shape), some(-6), some(-6), some(1)];
+    return [m.tensor(m.pick(dtypes), shape), some(-6), some(-6), some(m.pick([1, 1, -3]))];
   },
   sliceBackward(m) {
     const shape = m.shape();
-    const step = shape.map(() => m.int(1, 3));
-    const gradient = shape.map((extent, i) => Math.ceil(extent / step[i]));
+    const step = shape.map(() => m.pick([1, 1, 2, 3, -1, -2]));
+    const gradient = shape.map((extent, i) => Math.ceil(extent / Math.abs(step[i])));
     return [m.tensor('f32', gradient), shape, [], step];
   },
   pad(m) {
@@ -531,10 +534,15 @@ const recipes = {
     const wide = shape.map((extent) => (extent === 1 ? m.int(0, 9) : extent));
     return [m.tensor(m.pick(dtypes), shape), [...m.shape(m.int(0, 3)), ...wide]];
   },
-  gather: (m) => [m.tensor(m.pick(dtypes), [m.int(1, 5), ...m.shape(m.int(0, 3))]), m.tensor('i32', m.shape(), 2)],
+  gather(m) {
+    const [front, back] = [m.shape(m.int(0, 2)), m.shape(m.int(0, 2))];
+    const x = m.tensor(m.pick(dtypes), [...front, m.int(1, 5), ...back]);
+    return [x, m.tensor('i32', m.shape(), 2), m.pick([front.length, -1 - back.length])];
+  },
   gatherBackward(m) {
-    const indices = m.shape(m.int(0, 2));
-    return [m.tensor('f32', [...indices, ...m.shape(m.int(0, 2))]), m.tensor('i32', indices), m.int(2, 5)];
+    const [front, indices, back] = m.list(3, () => m.shape(m.int(0, 2)));
+    const gradient = m.tensor('f32', [...front, ...indices, ...back]);
+    return [gradient, m.tensor('i32', indices), m.int(2, 5), front.length];
   },
   sum: reduction,
   mean: reduction,
