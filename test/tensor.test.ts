@@ -217,7 +217,7 @@ const methods: Record<string, [args: unknown[], expected: number[]]> = {
 /** The methods that the sources declare for Tensor beside its class. */
 function declaredMethods(): string[] {
   const lib = join(root, 'lib');
-  return readdirSync(lib, { recursive: true, encoding: 'utf8' })
+  const names = readdirSync(lib, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.ts'))
     .flatMap((path) => {
       const source = readFileSync(join(lib, path), 'utf8');
@@ -226,6 +226,8 @@ function declaredMethods(): string[] {
         [...block!.matchAll(/^ {4}(\w+)(?:<[^>]*>)?\(/gm)].map(([, name]) => name!),
       );
     });
+  // Some are declared for several types.
+  return [...new Set(names)];
 }
 
 describe('methods', () => {
@@ -233,7 +235,6 @@ describe('methods', () => {
 
   test('are found in the sources', () => {
     expect(declared).toEqual(expect.arrayContaining([...Object.keys(methods), 'backward']));
-    expect(new Set(declared).size).toBe(declared.length);
   });
 
   test.each(declared)('%s is there, and not among what can be enumerated', (name) => {

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { cpuInfo } from '../system.js';
 import { printJson } from './options.js';
-import { version } from './package.js';
+import { version } from '../package.js';
 
 export function infoCommand(): Command {
   return new Command('info')

@@ -11,10 +11,11 @@ import { measuringSteps } from './augmentation.js';
 import { printJson, whole } from './options.js';
 import { percent, table } from './table.js';
 import { textArt } from './textArt.js';
-import { loadWeights, type Loaded } from './weights.js';
+import { loadFromOnnx, loadWeights, type Loaded } from './weights.js';
 
 interface PredictOptions {
-  weights: string;
+  weights?: string;
+  model?: string;
   invert?: boolean;
   top: number;
   json?: boolean;
@@ -36,7 +37,8 @@ export function predictCommand(): Command {
   return new Command('predict')
     .description('Tell what images show. Reading images wants the package sharp.')
     .argument('<images...>', 'image files, PNG, JPEG and others, and folders of such')
-    .requiredOption('--weights <file>', 'file of striate train --save, or a checkpoint')
+    .option('--weights <file>', 'file of striate train --save, or a checkpoint')
+    .option('--model <file>', 'file of striate export: ONNX')
     .option('--top <n>', 'the likeliest classes that are told of each image', whole(1), 1)
     .option('--invert', 'images are dark on light; networks for digits learn light on dark')
     .option('--json', 'print a line of JSON for each image')
@@ -45,12 +47,16 @@ export function predictCommand(): Command {
 
 async function predict(
   paths: string[],
-  { weights, invert = false, top, json = false }: PredictOptions,
+  { weights, model, invert = false, top, json = false }: PredictOptions,
 ): Promise<void> {
-  const loaded = await loadWeights(weights);
+  const file = weights ?? model;
+  if (file === undefined || (weights !== undefined && model !== undefined)) {
+    throw new Error('predict wants --weights or --model, one of the two');
+  }
+  const loaded = await (model === undefined ? loadWeights(file) : loadFromOnnx(file));
   const { network } = loaded;
   if (network.input.length !== 3) {
-    throw new Error(`${weights} is for samples of [${network.input.join(', ')}], wants a network for images`);
+    throw new Error(`${file} is for samples of [${network.input.join(', ')}], wants a network for images`);
   }
   loaded.model.eval();
   const files = await imageFiles(paths);

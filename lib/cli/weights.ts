@@ -1,4 +1,6 @@
-import { readSafetensors, saveSafetensors } from '../io/safetensors.js';
+import { loadOnnx } from '../io/onnx/loadOnnx.js';
+import { saveOnnx } from '../io/onnx/save.js';
+import { readSafetensors, saveSafetensors, type SafetensorsOptions } from '../io/safetensors.js';
 import type { Module } from '../nn/module.js';
 import { loadCheckpoint } from '../train/checkpoint.js';
 import { readCheckpoint } from '../train/checkpointFile.js';
@@ -15,16 +17,56 @@ export interface Loaded {
   network: Network;
 }
 
-export async function saveWeights(model: Module, network: Network, file: string): Promise<void> {
-  await saveSafetensors(model, file, { [networkKey]: JSON.stringify(network) });
+export async function saveWeights(
+  model: Module,
+  network: Network,
+  file: string,
+  options: SafetensorsOptions = {},
+): Promise<void> {
+  await saveSafetensors(model, file, { [networkKey]: JSON.stringify(network) }, options);
+}
+
+/** Writes the network as ONNX, with what it takes to give it the samples that it was trained on. */
+export async function saveAsOnnx(
+  { model, network }: Loaded,
+  file: string,
+  opset: number | undefined,
+): Promise<void> {
+  const metadata = { [networkKey]: JSON.stringify(network) };
+  await saveOnnx(model, file, { inputShape: network.input, opset, metadata });
+}
+
+/** Whether a file is one of ONNX, by its name. */
+export function isOnnx(file: string): boolean {
+  return file.toLowerCase().endsWith('.onnx');
 }
 
 /**
- * The network of a file of `striate train`: weights, or a checkpoint.
+ * The network of a file of `striate export`.
+ *
+ * @throws Error that names the file where it is missing, damaged, or of another program
+ */
+export async function loadFromOnnx(file: string): Promise<Loaded> {
+  const model = await loadOnnx(file);
+  const network = checkedNetwork(parsed(model.metadata[networkKey]), file);
+  const [input] = model.inputs;
+  const [output] = model.outputs;
+  const [taken, given] = [input?.shape.slice(1).join(', '), output?.shape.slice(1).join(', ')];
+  if (taken !== network.input.join(', ') || given !== String(network.classes.length)) {
+    throw new Error(
+      `${file}: takes [N, ${taken}] and gives [N, ${given}], but is for samples of [${network.input.join(', ')}] and ${network.classes.length} classes`,
+    );
+  }
+  return { model, network };
+}
+
+/**
+ * The network of a file of `striate train`: weights, or a checkpoint; or of `striate export`.
  *
  * @throws Error that names the file where it is missing, damaged, or of another program
  */
 export async function loadWeights(file: string): Promise<Loaded> {
+  if (isOnnx(file)) return loadFromOnnx(file);
   const { tensors, metadata } = await readSafetensors(file);
   try {
     if (metadata[networkKey] === undefined && metadata[checkpointKey] !== undefined) {

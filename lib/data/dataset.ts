@@ -93,8 +93,8 @@ export class TensorDataset implements Dataset {
 
   #take(indices: Int32Array, shape: readonly number[]): Batch {
     using places = new Tensor(native.tensor(indices, shape), 'i32');
-    const y = new Tensor<DType>(native.gather(this.y.handle, places.handle), this.y.dtype) as Target;
-    const taken = native.gather(this.x.handle, places.handle);
+    const y = new Tensor<DType>(native.gather(this.y.handle, places.handle, 0), this.y.dtype) as Target;
+    const taken = native.gather(this.x.handle, places.handle, 0);
     if (this.x.dtype === 'f32') return [new Tensor(taken, 'f32'), y];
     using bytes = new Tensor(taken, 'u8');
     return [unitRange(bytes), y];

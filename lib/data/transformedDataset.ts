@@ -74,7 +74,10 @@ export class TransformedDataset implements Dataset {
       const { plan, taken } = planFrom(transforms, 0, dataset.x, draws, dataset.length);
       using places = integers(indices, [indices.length]);
       const x = plan.run(dataset.x, places);
-      const y = new Tensor<DType>(native.gather(dataset.y.handle, places.handle), dataset.y.dtype) as Target;
+      const y = new Tensor<DType>(
+        native.gather(dataset.y.handle, places.handle, 0),
+        dataset.y.dtype,
+      ) as Target;
       return applySteps(transforms, [x, y], draws, taken);
     }
     const batch = await batchOf(dataset, indices, randomness);

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -31,7 +30,7 @@ export async function writeFileAtomically(
 ): Promise<void> {
   const folder = dirname(path);
   // Never longer than the file's own name may be.
-  const mark = oneWriter ? crc32(basename(path)).toString(16) : randomUUID();
+  const mark = oneWriter ? crc32(basename(path)).toString(16) : crypto.randomUUID();
   const temporary = join(folder, `.striate-${mark}.tmp`);
   try {
     await writeDurably(temporary, bytes, oneWriter ? 'w' : 'wx');

@@ -1,3 +1,4 @@
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { crc32c } from './crc32c.js';
 
 /** A distribution of values, as TensorBoard draws it. */
@@ -22,7 +23,8 @@ export interface Event {
 
 /** The record that a file of events begins with. */
 export function eventFileHeader(wallTime: number): Uint8Array {
-  return record(concat([double(1, wallTime), bytes(3, text('brain.Event:2'))]));
+  const event = new BinaryWriter().tag(1, WireType.Bit64).double(wallTime);
+  return record(event.tag(3, WireType.LengthDelimited).string('brain.Event:2').finish());
 }
 
 /**
@@ -31,19 +33,35 @@ export function eventFileHeader(wallTime: number): Uint8Array {
  * that, the message, and its masked CRC-32C, all little-endian.
  */
 export function eventRecord({ wallTime, step, values }: Event): Uint8Array {
-  const summary = Object.entries(values).map(([tag, value]) => {
-    const content = typeof value === 'number' ? float(2, value) : bytes(5, histogram(value));
-    return bytes(1, concat([bytes(1, text(tag)), content]));
-  });
-  return record(concat([double(1, wallTime), integer(2, step), bytes(5, concat(summary))]));
+  const event = new BinaryWriter()
+    .tag(1, WireType.Bit64)
+    .double(wallTime)
+    .tag(2, WireType.Varint)
+    .int64(step);
+  event.tag(5, WireType.LengthDelimited).fork();
+  for (const [tag, value] of Object.entries(values)) {
+    event.tag(1, WireType.LengthDelimited).fork().tag(1, WireType.LengthDelimited).string(tag);
+    // What is too large for a float is infinite.
+    if (typeof value === 'number') event.tag(2, WireType.Bit32).float(Math.fround(value));
+    else histogram(event.tag(5, WireType.LengthDelimited).fork(), value).join();
+    event.join();
+  }
+  return record(event.join().finish());
 }
 
-function histogram({ min, max, count, sum, sumSquares, bucketLimits, buckets }: Histogram): Uint8Array {
-  return concat([
-    ...[min, max, count, sum, sumSquares].map((value, i) => double(i + 1, value)),
-    bytes(6, doubles(bucketLimits)),
-    bytes(7, doubles(buckets)),
-  ]);
+function histogram(
+  writer: BinaryWriter,
+  { min, max, count, sum, sumSquares, bucketLimits, buckets }: Histogram,
+): BinaryWriter {
+  for (const [i, value] of [min, max, count, sum, sumSquares].entries()) {
+    writer.tag(i + 1, WireType.Bit64).double(value);
+  }
+  for (const [number, list] of [[6, bucketLimits], [7, buckets]] as const) {
+    writer.tag(number, WireType.LengthDelimited).fork();
+    for (const value of list) writer.double(value);
+    writer.join();
+  } // prettier-ignore
+  return writer;
 }
 
 function record(message: Uint8Array): Uint8Array {
@@ -60,41 +78,4 @@ function record(message: Uint8Array): Uint8Array {
 function masked(data: Uint8Array): number {
   const sum = crc32c(data);
   return (((sum >>> 15) | (sum << 17)) + 0xa282ead8) >>> 0;
-}
-
-/** A field of the message: its number and wire type, and its content. */
-function field(number: number, wireType: number, content: Uint8Array): Uint8Array {
-  return concat([varint(number * 8 + wireType), content]);
-}
-
-function varint(value: number): Uint8Array {
-  const digits: number[] = [];
-  let rest = value;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) digits.push((rest % 128) + 128);
-  return Uint8Array.from([...digits, rest]);
-}
-
-const integer = (number: number, value: number) => field(number, 0, varint(value));
-const double = (number: number, value: number) => field(number, 1, doubles([value]));
-const bytes = (number: number, value: Uint8Array) => field(number, 2, concat([varint(value.length), value]));
-
-function float(number: number, value: number): Uint8Array {
-  const content = new Uint8Array(4);
-  new DataView(content.buffer).setFloat32(0, value, true);
-  return field(number, 5, content);
-}
-
-function doubles(values: readonly number[]): Uint8Array {
-  const content = new Uint8Array(8 * values.length);
-  const view = new DataView(content.buffer);
-  for (const [i, value] of values.entries()) view.setFloat64(8 * i, value, true);
-  return content;
-}
-
-function text(value: string): Uint8Array {
-  return new TextEncoder().encode(value);
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  return Buffer.concat(parts);
 }

@@ -1,3 +1,6 @@
+export { loadOnnx, type LoadOnnxOptions } from './onnx/loadOnnx.js';
+export type { OnnxModule, OnnxValue } from './onnx/import/module.js';
+export { saveOnnx, type SaveOnnxOptions } from './onnx/save.js';
 export { loadOptimizer, saveOptimizer } from './optimizer.js';
 export {
   loadSafetensors,

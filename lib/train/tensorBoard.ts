@@ -2,7 +2,7 @@ import { appendFile, mkdir, stat, truncate } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe } from '../describe.js';
-import { eventFileHeader, eventRecord, type Histogram } from '../io/eventFile.js';
+import type * as eventFile from '../io/eventFile.js';
 import type { Module } from '../nn/module.js';
 import { requireFlag, requireWhole } from '../optim/options.js';
 import type { BatchEnd, Callback, EpochEnd, TrainBegin } from './callback.js';
@@ -59,13 +59,15 @@ export class TensorBoard implements Callback {
     this.#histograms = histograms;
   }
 
-  onTrainBegin({ validation }: TrainBegin): void {
+  async onTrainBegin({ validation }: TrainBegin): Promise<void> {
     this.#files = {};
     this.#failed = false;
     // A file of its own for each time that training begins or goes on.
     const name = `events.out.tfevents.${Date.now()}.${hostname()}.${process.pid}.${files++}`;
-    this.#train = new EventFile(join(this.folder, 'train'), name);
-    this.#validation = validation ? new EventFile(join(this.folder, 'validation'), name) : null;
+    // Loaded here, so that those who write no such files do not wait for it.
+    const encoding = await import('../io/eventFile.js');
+    this.#train = new EventFile(join(this.folder, 'train'), name, encoding);
+    this.#validation = validation ? new EventFile(join(this.folder, 'validation'), name, encoding) : null;
   }
 
   async onBatchEnd({ trainer, step, loss, metrics, learningRate }: BatchEnd): Promise<void> {
@@ -121,6 +123,7 @@ let files = 0;
 /** A file that events are appended to. */
 class EventFile {
   readonly path: string;
+  readonly #encoding: typeof eventFile;
   readonly #folder: string;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
@@ -129,15 +132,16 @@ class EventFile {
   /** With those that wait. */
   bytes = 0;
 
-  constructor(folder: string, name: string) {
+  constructor(folder: string, name: string, encoding: typeof eventFile) {
+    this.#encoding = encoding;
     this.#folder = folder;
     this.path = join(folder, name);
   }
 
-  add(step: number, values: Record<string, number | Histogram>): void {
+  add(step: number, values: Record<string, number | eventFile.Histogram>): void {
     const wallTime = Date.now() / 1000;
-    if (this.bytes === 0) this.#push(eventFileHeader(wallTime));
-    this.#push(eventRecord({ wallTime, step, values }));
+    if (this.bytes === 0) this.#push(this.#encoding.eventFileHeader(wallTime));
+    this.#push(this.#encoding.eventRecord({ wallTime, step, values }));
   }
 
   #push(record: Uint8Array): void {
@@ -164,12 +168,12 @@ function scalars({ loss, metrics }: Measured): Record<string, number> {
 }
 
 /** Of all parameters, by their names. */
-async function histograms(model: Module): Promise<Record<string, Histogram>> {
+async function histograms(model: Module): Promise<Record<string, eventFile.Histogram>> {
   const reads = Array.from(model.namedParameters(), async ([name, parameter]) => ({
     name,
     data: await parameter.data(),
   }));
-  const found: Record<string, Histogram> = {};
+  const found: Record<string, eventFile.Histogram> = {};
   for (const read of reads) {
     const { name, data } = await read;
     found[`weights/${name}`] = await histogramOf(data);

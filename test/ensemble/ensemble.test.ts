@@ -282,7 +282,11 @@ describe('SnapshotEnsemble', () => {
       const run = async (name: string, ends: number, resume?: string) => {
         const { trainer } = prepared();
         const snapshots = new SnapshotEnsemble({ everyEpochs: 2 });
-        const stop: Callback = { onEpochEnd: ({ epoch }) => void (epoch === ends && trainer.stop()) };
+        const stop: Callback = {
+          onEpochEnd({ epoch }) {
+            if (epoch === ends) trainer.stop();
+          },
+        };
         const checkpoint = new Checkpoint({ folder: join(folder, name), monitor: null });
         await trainer.fit(set(), { epochs: 6, callbacks: [snapshots, checkpoint, stop], resume, ...fitting });
         return noGrad(() => snapshots.ensemble(build).forward(x())).data();

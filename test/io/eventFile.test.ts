@@ -25,7 +25,7 @@ test('events are read back by others as they were', () => {
       step: 2 ** 40 + 129,
       values: { 'batch/loss': 0.1, Genauigkeit: -Infinity },
     }),
-    eventRecord({ wallTime: 3, step: 127, values: { größe: histogram, nan: NaN } }),
+    eventRecord({ wallTime: 3, step: 127, values: { größe: histogram, nan: NaN, large: 1e39 } }),
   ]);
   expect(eventsOf(file)).toEqual([
     { wallTime: 1e9 + 0.5, fileVersion: 'brain.Event:2', values: [] },
@@ -50,6 +50,7 @@ test('events are read back by others as they were', () => {
           },
         },
         { tag: 'nan', simpleValue: NaN },
+        { tag: 'large', simpleValue: Infinity },
       ],
     },
   ]);

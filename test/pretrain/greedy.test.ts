@@ -75,7 +75,14 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
     const done = pretrain.greedy(stack, train, {
       ...options,
       signal: abort.signal,
-      callbacks: (_layer, i) => [{ onEpochEnd: () => void (told.push(i), i === 1 && abort.abort()) }],
+      callbacks: (_layer, i) => [
+        {
+          onEpochEnd() {
+            told.push(i);
+            if (i === 1) abort.abort();
+          },
+        },
+      ],
     });
     await expect(done).rejects.toThrow(/aborted/);
     expect(told).toEqual([...new Array<number>(12).fill(0), 1]);

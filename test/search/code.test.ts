@@ -20,7 +20,8 @@ function evaluated(code: string): { model: nn.Module; optimizer?: optim.Optimize
   const body = rest.join('\n').replace(/export /g, '');
   const named = imported!.includes('optim') ? '{ model, optimizer }' : '{ model }';
   // eslint-disable-next-line @typescript-eslint/no-implied-eval -- the code is what is tested
-  return new Function('nn', 'optim', `${body}\nreturn ${named};`)(nn, optim) as ReturnType<typeof evaluated>;
+  const make = new Function('nn', 'optim', `${body}\nreturn ${named};`) as unknown;
+  return (make as (...spaces: unknown[]) => ReturnType<typeof evaluated>)(nn, optim);
 }
 
 /** Expects a model that the code makes, given the weights, to answer as the model does, in training and in use. */

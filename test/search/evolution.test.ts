@@ -72,7 +72,7 @@ describe('evolutionarySearch', () => {
 
   test('refuses options that are none', async () => {
     const run = (options: object) =>
-      search.evolutionarySearch({ ...made((trial) => trial), trials: 6, population: 3, ...options } as never);
+      search.evolutionarySearch({ ...made((trial) => trial), trials: 6, population: 3, ...options });
     await expect(run({ population: 7 })).rejects.toThrow(/population is 7, wants at most 6, trials/);
     await expect(run({ population: 0 })).rejects.toThrow(/population is 0/);
     await expect(run({ tournament: 0 })).rejects.toThrow(/tournament is 0/);

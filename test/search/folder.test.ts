@@ -46,7 +46,9 @@ describe('the folder of a search', () => {
         const resumed: boolean[] = [];
         const result = await search.evolutionarySearch({
           ...options(folder),
-          onProgress: (event) => void (event.kind === 'begin' && resumed.push(event.resumed)),
+          onProgress(event) {
+            if (event.kind === 'begin') resumed.push(event.resumed);
+          },
         });
         expect(resumed.filter(Boolean)).toHaveLength(Math.ceil(k / 2));
         expect([result.best, result.trials]).toEqual([reference.best, reference.trials]);

@@ -141,7 +141,7 @@ describe('mutation', () => {
 
 test('refuses what is no space', () => {
   for (const values of [[], 'abc', [1, 1], [NaN], [{}], [undefined]]) {
-    expect(() => choice(values as never), String(values)).toThrow(/^choice: /);
+    expect(() => choice(values as never), JSON.stringify(values)).toThrow(/^choice: /);
   }
   expect(() => float(2, 1)).toThrow(/float: low is 2, wants at most high, 1/);
   expect(() => float(0, 1, { log: true })).toThrow(/low is 0, wants a number above 0 with log/);

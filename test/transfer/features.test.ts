@@ -52,7 +52,7 @@ describe('splitAtHead', () => {
       expect(new Map([...body.stateDict(), ...head.stateDict()])).toEqual(model.stateDict());
       const x = noisy([...shape], 1);
       const [parts, whole] = noGrad(() => [head.forward(body.forward(x)), model.forward(x)]);
-      expect(await parts!.data()).toEqual(await whole!.data());
+      expect(await parts.data()).toEqual(await whole.data());
     },
   );
 

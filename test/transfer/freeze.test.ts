@@ -97,11 +97,12 @@ describe('freeze', () => {
 
   test('the statistics of the population are of those that are not frozen', async () => {
     const model = network();
-    const [frozen, other] = [model.at(1).freeze() as nn.BatchNorm2d, model.at(5) as nn.BatchNorm2d];
-    const was = await frozen.runningMean.data();
+    model.at(1).freeze();
+    const meanOf = (name: string) => model.stateDict().get(`${name}.runningMean`)!.data();
+    const was = await meanOf('bn1');
     await nn.populationStatistics(model, [noisy([8, 10, 10, 1], 8)]);
-    expect(await frozen.runningMean.data()).toEqual(was);
-    expect((await other.runningMean.data()).some((v) => v !== 0)).toBe(true);
+    expect(await meanOf('bn1')).toEqual(was);
+    expect((await meanOf('bn2')).some((v: number) => v !== 0)).toBe(true);
   });
 
   test('costs no backward pass, and below the top no gradient of weights', async () => {
@@ -176,7 +177,11 @@ describe('GradualUnfreezing', () => {
         const model = network();
         const optimizer = new optim.Adam(transfer.stageGroups(model, { lr: 0.01 }));
         const trainer = new Trainer(model, { optimizer, loss: loss.crossEntropy });
-        const stop: Callback = { onEpochEnd: ({ epoch }) => void (epoch === ends && trainer.stop()) };
+        const stop: Callback = {
+          onEpochEnd({ epoch }) {
+            if (epoch === ends) trainer.stop();
+          },
+        };
         const checkpoint = new Checkpoint({ folder: join(folder, name), monitor: null });
         const callbacks = [new transfer.GradualUnfreezing(), checkpoint, stop];
         await trainer.fit(images(), { epochs: 4, batchSize: 8, seed: 1, callbacks, resume, ...quiet });

@@ -1,5 +1,5 @@
 import { cpuInfo } from '../../system.js';
-import { version } from '../package.js';
+import { version } from '../../package.js';
 
 /** Bars of one field of the rows, one for each row. */
 export interface Chart {

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { native } from '../../native.js';
+import { packageRoot } from '../../packageRoot.js';
 import { cpuInfo, setThreads } from '../../system.js';
 import { Report } from './report.js';
 import { subcommand, type BenchOptions } from './subcommand.js';
@@ -83,7 +84,7 @@ async function benchPeak(options: PeakOptions): Promise<void> {
 
 /** An instruction set is chosen once for a process, so another one takes another process. */
 async function ratesOf(isa: string, { seconds, threads }: PeakOptions): Promise<RatesRow[]> {
-  const main = fileURLToPath(new URL('../main.js', import.meta.url));
+  const main = join(packageRoot, 'bundle', 'main.js');
   const args = [main, 'bench', 'info', '--this-isa', '--json', '--seconds', String(seconds)];
   if (threads !== undefined) args.push('--threads', String(threads));
   const child = spawn(process.execPath, args, {

@@ -61,6 +61,7 @@ export interface OnnxModel {
   /** Of the file format. */
   readonly irVersion: number;
   readonly producer: string;
+  readonly producerVersion?: string;
   /** Versions of sets of operators by domain; '' is ONNX's own. */
   readonly opsets: ReadonlyMap<string, number>;
   readonly graph: Graph;
