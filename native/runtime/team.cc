@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -123,17 +125,18 @@ class Team {
       last = now;
     }
     // Either this sees the news, or who brings them sees the sleeper.
+    std::unique_lock lock(sleeping_);
     for (;;) {
-      const int alarm = alarm_.load();
       asleep_.store(true);
       if (const uint64_t state = state_.load(); isNews(state, seen)) return state;
-      alarm_.wait(alarm);
+      alarm_.wait(lock);
     }
   }
 
   void wake() {
     if (!asleep_.load() || !asleep_.exchange(false)) return;
-    alarm_.fetch_add(1);
+    // Whoever is about to sleep does so before the alarm.
+    const std::lock_guard lock(sleeping_);
     alarm_.notify_all();
   }
 
@@ -144,7 +147,8 @@ class Team {
   alignas(64) std::atomic<uint64_t> state_{0};
   /// Whether there may be someone to wake.
   alignas(64) std::atomic<bool> asleep_{false};
-  std::atomic<int> alarm_{0};
+  std::mutex sleeping_;
+  std::condition_variable alarm_;
 };
 
 /// Of the compute thread; others look only while they are at a piece.
