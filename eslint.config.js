@@ -3,7 +3,7 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  globalIgnores(['build/', 'dist/', 'prebuilds/']),
+  globalIgnores(['build/', 'bundle/', 'dist/', 'prebuilds/']),
   js.configs.recommended,
   {
     files: ['**/*.js', '**/*.mjs'],
@@ -23,6 +23,10 @@ export default defineConfig(
         ].map((name) => [name, 'readonly']),
       ),
     },
+  },
+  {
+    files: ['**/*.cjs'],
+    languageOptions: { sourceType: 'commonjs', globals: { console: 'readonly', require: 'readonly' } },
   },
   {
     files: ['assets/report/*.js'],

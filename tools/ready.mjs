@@ -21,6 +21,7 @@ const inputs = [
   'native',
   'lib',
   'binding.d.ts',
+  'tools/bundle.mjs',
   'CMakeLists.txt',
   'package.json',
   'tsconfig.json',
@@ -87,7 +88,7 @@ function changedSince(path, time) {
 }
 
 function build() {
-  const library = join(root, 'dist/index.js');
+  const library = join(root, 'bundle/index.js');
   const addon = join(root, 'build/Release/striate.node');
   const complete = existsSync(library) && existsSync(addon);
   const last = statSync(stamp, { throwIfNoEntry: false });
@@ -100,7 +101,7 @@ function build() {
   if (!['Makefile', 'build.ninja'].some((file) => existsSync(join(root, 'build', file))))
     rmSync(join(root, 'build/CMakeCache.txt'), { force: true });
   const start = new Date();
-  npm(['run', 'build'], 'The build failed; its output is above.');
+  npm(['run', 'build:all'], 'The build failed; its output is above.');
   mkdirSync(join(root, 'build'), { recursive: true });
   writeFileSync(stamp, '');
   utimesSync(stamp, start, start);

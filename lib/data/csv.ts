@@ -1,5 +1,4 @@
 import { createReadStream } from 'node:fs';
-import { parse } from 'csv-parse';
 import { describe } from '../describe.js';
 import { tensor } from '../ops/creation.js';
 import { completed, requireChoice, requireFlag } from '../optim/options.js';
@@ -65,6 +64,8 @@ const missingCells = new Set(['', 'nan', 'na', 'n/a', 'null', '?']);
 export async function csvDataset(file: string, options: CsvOptions = {}): Promise<TensorDataset> {
   const checked = checkedOptions(options);
   const rows = new Rows(file, checked);
+  // Loaded when it is needed: it takes a while.
+  const { parse } = await import('csv-parse');
   const parser = parse({
     bom: true,
     delimiter: checked.delimiter,

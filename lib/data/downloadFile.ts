@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -84,6 +83,8 @@ export async function downloadFile(
 
 /** The SHA-256 sum of a file; null where there is none. */
 export async function sumOf(file: string): Promise<string | null> {
+  // Loaded when it is needed: it takes a while.
+  const { createHash } = await import('node:crypto');
   const hash = createHash('sha256');
   try {
     for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 }))

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -68,6 +67,8 @@ const headings: Readonly<Record<keyof Parts, string>> = {
 
 /** What the page may do: nothing but run these scripts with these styles, show images that it holds, and be told news. */
 export function policyOf({ styles, scripts }: Assets, live: boolean): string {
+  // Loaded when it is needed: it takes a while.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   const hashes = (texts: readonly string[]): string =>
     texts.map((text) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`).join(' ');
   const connect = live ? "'self'" : "'none'";

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { StriateError } from '../native.js';
 
@@ -41,6 +41,8 @@ export class LoopbackServer {
 
   /** @returns the port, which is the one that was asked for unless that is 0 */
   async listen(host: string, port: number): Promise<number> {
+    // Loaded when it is needed: it takes a while.
+    const { createServer } = await import('node:http');
     const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 5000 });
     server.maxConnections = mostConnections;
     server.on('request', (request, response) => {

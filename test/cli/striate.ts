@@ -1,4 +1,4 @@
-// Runs the command line as users do, from dist/.
+// Runs the command line as users do, from bundle/.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { packageRoot } from '../../lib/native.js';
@@ -10,7 +10,7 @@ export interface Result {
 }
 
 export function striate(args: string[], env: Record<string, string> = {}): Promise<Result> {
-  const main = join(packageRoot, 'dist', 'cli', 'main.js');
+  const main = join(packageRoot, 'bundle', 'main.js');
   const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...env } });
   const result: Result = { code: null, out: '', err: '' };
   child.stdout.on('data', (chunk: Buffer) => (result.out += chunk.toString()));

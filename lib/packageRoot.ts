@@ -1,0 +1,5 @@
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The folder of the package, from lib/ as from dist/. */
+export const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
