@@ -315,7 +315,8 @@ test('docs/models.md has these numbers, each of a model once', () => {
   expect(sorted(rows)).toEqual(sorted(published.map(({ call, parameters }) => [call, parameters] as const)));
   const makers = Object.entries(models).filter(([, value]) => !String(value).startsWith('class '));
   for (const [name] of makers) {
-    if (['auxiliaryLoss', 'autoencoder', 'cifarResnet', 'convAutoencoder', 'mlp', 'vgg'].includes(name)) continue;
+    if (['auxiliaryLoss', 'autoencoder', 'cifarResnet', 'convAutoencoder', 'mlp', 'vgg'].includes(name))
+      continue;
     expect(
       rows.map(([call]) => call).some((call) => call.startsWith(`models.${name}(`)),
       name,
