@@ -106,6 +106,6 @@ finish([
       // The oldest kind of processor that is promised to work.
       QEMU_CPU: 'cortex-a57',
     },
-    minutes: 15,
+    minutes: 20,
   }),
 ]);

@@ -47,7 +47,7 @@ export async function runTests({
   env = {},
   cwd = root,
   node = [process.execPath],
-  minutes = 10,
+  minutes = 15,
 }) {
   console.log(`\n== ${label}`);
   const folder = mkdtempSync(join(tmpdir(), 'striate-test-'));
