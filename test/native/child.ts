@@ -1,5 +1,5 @@
 // Runs a script of children/ in a Node process of its own, which may crash or hang without taking the tests with it. The
-// scripts use dist/, as users do.
+// scripts use dist/, what tsc makes of lib/.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
