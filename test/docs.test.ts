@@ -54,12 +54,24 @@ function run(program: string): Promise<{ code: number | null; out: string; err: 
   );
 }
 
-test.each(['transfer'])('the code of docs/%s.md runs from top to bottom', async (name) => {
-  const text = readFileSync(join(packageRoot, 'docs', `${name}.md`), 'utf8');
+/** The guide's code as one program, with what looks at the results at its end; what it prints. */
+async function outputOf(guide: string, blocksAtLeast: number, check = ''): Promise<string> {
+  const text = readFileSync(join(packageRoot, 'docs', `${guide}.md`), 'utf8');
   const blocks = Array.from(text.matchAll(/^```js\n([^]*?)^```$/gm), ([, code]) => code!);
-  expect(blocks.length).toBeGreaterThan(3);
-  const { code, out, err } = await run(blocks.join('\n'));
+  expect(blocks.length).toBeGreaterThanOrEqual(blocksAtLeast);
+  const { code, out, err } = await run([...blocks, check].join('\n'));
   expect(err).toBe('');
   expect(code).toBe(0);
-  expect(out).toContain("import { nn, optim } from 'striate';");
+  return out;
+}
+
+test('the code of docs/transfer.md runs from top to bottom', async () => {
+  expect(await outputOf('transfer', 4)).toContain("import { nn, optim } from 'striate';");
+});
+
+test('the code of docs/pretraining.md runs from top to bottom, and gives what it says', async () => {
+  const shapes = '[code, back, drawn, dreams].map(({ shape }) => shape)';
+  const check = `console.log(JSON.stringify([${shapes}, [...energies].every(Number.isFinite)]));`;
+  const tensors = [[3, 8], [3, 64], [3, 64], [5, 64]]; // prettier-ignore
+  expect(JSON.parse(await outputOf('pretraining', 6, check))).toEqual([tensors, true]);
 });
