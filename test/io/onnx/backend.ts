@@ -1,7 +1,7 @@
 // ONNX's own tests of its operators: a folder for each, with a model, and inputs and outputs as tensors of the file format.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { loadOnnx } from '../../../lib/io/onnx/loadOnnx.js';
 import { arrayOf } from '../../../lib/io/onnx/elements.js';
 import type { OnnxModule } from '../../../lib/io/onnx/import/module.js';
@@ -41,7 +41,7 @@ function toChannelsFirst(rank: number): number[] {
 }
 
 /** Loads a test's model and runs it on all its inputs. */
-export async function runBackendTest(name: string): Promise<void> {
+async function runBackendTest(name: string): Promise<void> {
   const path = join(folder, `test_${name}`);
   using model = await loadOnnx(join(path, 'model.onnx'));
   let sets = 0;
@@ -77,4 +77,28 @@ async function runOn(model: OnnxModule, set: string): Promise<void> {
       if (!near) expect.fail(`${name}[${at}] is ${value}, wants ${goal}`);
     });
   }
+}
+
+/** Runs ONNX's tests of these names, and sees those that are left out refused: `excluded` has which, why, and the error. */
+export function testBackend(
+  title: string,
+  names: readonly string[],
+  excluded: readonly (readonly [tests: RegExp, why: string, error: RegExp])[],
+  counts: readonly number[],
+): void {
+  const refused = (name: string) => excluded.find(([tests]) => tests.test(name));
+  describe(title, () => {
+    // How many there are, and how many of them are refused: that none is lost.
+    test('are all there', () => {
+      expect([names.length, names.filter(refused).length]).toEqual(counts);
+    });
+
+    test.each(names.filter((name) => !refused(name)))('%s', async (name) => {
+      await runBackendTest(name);
+    });
+
+    test.each(names.filter(refused))('%s is refused', async (name) => {
+      await expect(runBackendTest(name)).rejects.toThrow(refused(name)![2]);
+    });
+  });
 }

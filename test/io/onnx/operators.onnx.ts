@@ -1,5 +1,4 @@
-import { describe, expect, test } from 'vitest';
-import { backendTests, hasData, runBackendTest } from './backend.js';
+import { backendTests, hasData, testBackend } from './backend.js';
 
 /** The operators whose tests are run here, as names of tests begin. */
 const operators = new RegExp(
@@ -34,19 +33,10 @@ const excluded: readonly [tests: RegExp, why: string, error: RegExp][] = [
 const counts = { debian: [375, 24], latest: [539, 60] };
 
 const all = backendTests().filter((name) => operators.test(name) && !others.test(name) && hasData(name));
-const refused = (name: string) => excluded.find(([tests]) => tests.test(name));
 
-describe("ONNX's own tests of operators on elements, selections and reductions", () => {
-  test('are all there', () => {
-    const set = all.includes('mish') ? 'latest' : 'debian';
-    expect([all.length, all.filter(refused).length]).toEqual(counts[set]);
-  });
-
-  test.each(all.filter((name) => !refused(name)))('%s', async (name) => {
-    await runBackendTest(name);
-  });
-
-  test.each(all.filter(refused))('%s is refused', async (name) => {
-    await expect(runBackendTest(name)).rejects.toThrow(refused(name)![2]);
-  });
-});
+testBackend(
+  "ONNX's own tests of operators on elements, selections and reductions",
+  all,
+  excluded,
+  counts[all.includes('mish') ? 'latest' : 'debian'],
+);

@@ -1,5 +1,4 @@
-import { describe, expect, test } from 'vitest';
-import { backendTests, runBackendTest } from './backend.js';
+import { backendTests, testBackend } from './backend.js';
 
 /** The operators whose tests are run here, as names of tests begin. */
 const operators =
@@ -21,19 +20,10 @@ const excluded: readonly [tests: RegExp, why: string, error: RegExp][] = [
 const counts = { debian: [165, 14], latest: [209, 24] };
 
 const all = backendTests().filter((name) => operators.test(name) && !name.startsWith('constantofshape'));
-const refused = (name: string) => excluded.find(([tests]) => tests.test(name));
 
-describe("ONNX's own tests of operators on images, products and shapes", () => {
-  test('are all there', () => {
-    const set = all.includes('wrap_pad') ? 'latest' : 'debian';
-    expect([all.length, all.filter(refused).length]).toEqual(counts[set]);
-  });
-
-  test.each(all.filter((name) => !refused(name)))('%s', async (name) => {
-    await runBackendTest(name);
-  });
-
-  test.each(all.filter(refused))('%s is refused', async (name) => {
-    await expect(runBackendTest(name)).rejects.toThrow(refused(name)![2]);
-  });
-});
+testBackend(
+  "ONNX's own tests of operators on images, products and shapes",
+  all,
+  excluded,
+  counts[all.includes('wrap_pad') ? 'latest' : 'debian'],
+);
