@@ -1,16 +1,26 @@
-// Runs the tests that reach kernels with the addon built by `npm run build:sanitize`: AddressSanitizer and
-// UndefinedBehaviorSanitizer.
+// Builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer, with the kernels of this machine's best instruction
+// set, and runs the tests that reach native code with it.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { finish, kernelTestsOnly, root, runTests } from './vitest.mjs';
+import { cpuInfo } from '../dist/index.js';
+import { finish, kernelTests, root, runTests, testsIn } from './vitest.mjs';
 
 const prebuild = join(root, 'build/sanitize');
-if (!existsSync(join(prebuild, 'build/Debug'))) {
-  console.error('The sanitized addon is missing: npm run build:sanitize');
-  process.exit(1);
-}
+const { status } = spawnSync(
+  process.execPath,
+  [
+    join(root, 'node_modules/cmake-js/bin/cmake-js'),
+    'build',
+    '--debug',
+    `--out=${join(prebuild, 'build')}`,
+    '--CDSTRIATE_SANITIZE=ON',
+    `--CDSTRIATE_ISAS=${cpuInfo().supported.at(-1)}`,
+    '--parallel=2',
+  ],
+  { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
+);
+if (status !== 0) process.exit(1);
 
 // Node itself is not instrumented, so the sanitizer has to be in the process before it.
 const compiler = process.env.CXX ?? 'g++';
@@ -19,7 +29,11 @@ const libasan = spawnSync(compiler, ['-print-file-name=libasan.so'], { encoding:
 finish([
   await runTests({
     label: 'sanitizers',
-    args: [...kernelTestsOnly, '--exclude=test/native/arena.test.ts', '--testTimeout=300000'],
+    args: [
+      ...testsIn('native', ...kernelTests),
+      '--exclude=test/native/arena.test.ts',
+      '--testTimeout=300000',
+    ],
     filters: process.argv.slice(2),
     env: {
       STRIATE_PREBUILD: prebuild,

@@ -8,13 +8,17 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-// Where an instruction set can make a difference; the other tests run once, with the best.
-const kernelFolders = ['init', 'loss', 'native', 'nn', 'ops', 'optim'];
+/** Folders of tests in which an instruction set can make a difference; the others run once, with the best. */
+export const kernelTests = ['init', 'loss', 'nn', 'ops', 'optim'];
 
-// Exclusions, as vitest joins the names of files on its command line with "or", and a user may give some.
-export const kernelTestsOnly = [
+/**
+ * vitest's arguments for the tests in these folders alone, many files a process: loading the library takes longer than most
+ * of them. Exclusions, as vitest joins the names of files on its command line with "or", and a user may give some.
+ */
+export const testsIn = (...folders) => [
   '--exclude=test/*.test.ts',
-  `--exclude=test/!(${kernelFolders.join('|')})/**`,
+  `--exclude=test/!(${folders.join('|')})/**`,
+  '--no-isolate',
 ];
 
 const counted = (results) => {

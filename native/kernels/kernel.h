@@ -15,23 +15,29 @@ struct Avx2;
 struct Avx512;
 struct Neon;
 
-/// Index, in the order of dispatch(), of the instruction set that this process uses (runtime/cpu.cc).
+/// The instruction sets that kernels are compiled for, as CMakeLists.txt lists them: each does all that those
+/// before it do.
+template <class... Vecs>
+struct IsaList {};
+using Isas = IsaList<STRIATE_ISAS>;
+
+/// Index among them of the one that this process uses (runtime/cpu.cc).
 int activeIsa();
 
 /// Floats in a vector of that instruction set.
 int64_t vectorLanes();
 
+template <class Kernel, class... Vecs>
+inline void dispatch(const Kernel& kernel, IsaList<Vecs...>) {
+  using Run = void (Kernel::*)() const;
+  static constexpr Run table[] = {&Kernel::template run<Vecs>...};
+  (kernel.*table[activeIsa()])();
+}
+
 /// Runs a kernel in the instruction set chosen at load.
 template <class Kernel>
 inline void dispatch(const Kernel& kernel) {
-  using Run = void (Kernel::*)() const;
-#if defined(__x86_64__) || defined(_M_X64)
-  static constexpr Run table[] = {&Kernel::template run<Scalar>, &Kernel::template run<Avx2>,
-                                  &Kernel::template run<Avx512>};
-#else
-  static constexpr Run table[] = {&Kernel::template run<Scalar>, &Kernel::template run<Neon>};
-#endif
-  (kernel.*table[activeIsa()])();
+  dispatch(kernel, Isas{});
 }
 
 }  // namespace striate

@@ -22,10 +22,21 @@
 namespace striate {
 namespace {
 
-#if defined(__x86_64__) || defined(_M_X64)
-const std::vector<std::string> names{"scalar", "avx2", "avx512"};
-constexpr int64_t lanes[] = {1, 8, 16};
+struct Isa {
+  std::string name;
+  int64_t lanes;
+  bool runs;  // on this machine
+};
 
+template <class Vec>
+Isa isa();
+
+template <>
+[[maybe_unused]] Isa isa<Scalar>() {
+  return {"scalar", 1, true};
+}
+
+#if defined(__x86_64__) || defined(_M_X64)
 #if defined(_MSC_VER)
 bool hasAvx2() { return IsProcessorFeaturePresent(40 /* PF_AVX2_INSTRUCTIONS_AVAILABLE */); }
 bool hasAvx512() { return IsProcessorFeaturePresent(41 /* PF_AVX512F_INSTRUCTIONS_AVAILABLE */); }
@@ -37,12 +48,28 @@ bool hasAvx512() {
 }
 #endif
 
-size_t countSupported() { return hasAvx2() ? (hasAvx512() ? 3 : 2) : 1; }
+template <>
+[[maybe_unused]] Isa isa<Avx2>() {
+  return {"avx2", 8, hasAvx2()};
+}
+
+template <>
+[[maybe_unused]] Isa isa<Avx512>() {
+  return {"avx512", 16, hasAvx2() && hasAvx512()};
+}
 #else
-const std::vector<std::string> names{"scalar", "neon"};
-constexpr int64_t lanes[] = {1, 4};
-size_t countSupported() { return 2; }  // every armv8 has NEON
+template <>
+[[maybe_unused]] Isa isa<Neon>() {
+  return {"neon", 4, true};  // every armv8 has it
+}
 #endif
+
+template <class... Vecs>
+std::vector<Isa> isasOf(IsaList<Vecs...>) {
+  return {isa<Vecs>()...};
+}
+
+const std::vector<Isa> compiled = isasOf(Isas{});
 
 int isaIndex = 0;
 std::atomic<int> threadCount{0};
@@ -73,8 +100,9 @@ std::string modelName() {
 
 CpuInfo readInfo() {
   CpuInfo info;
-  info.supported.assign(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(countSupported()));
-  info.isa = names[static_cast<size_t>(isaIndex)];
+  for (const Isa& isa : compiled)
+    if (isa.runs) info.supported.push_back(isa.name);
+  info.isa = compiled[static_cast<size_t>(isaIndex)].name;
   info.model = modelName();
   info.cores = availableCores();
   info.l1 = cacheSize(1);
@@ -88,20 +116,22 @@ CpuInfo readInfo() {
 
 int activeIsa() { return isaIndex; }
 
-int64_t vectorLanes() { return lanes[isaIndex]; }
+int64_t vectorLanes() { return compiled[static_cast<size_t>(isaIndex)].lanes; }
 
 void chooseIsa(const char* forced) {
-  const size_t count = countSupported();
-  isaIndex = static_cast<int>(count) - 1;
-  if (!forced || !*forced) return;
-  const auto end = names.begin() + static_cast<std::ptrdiff_t>(count);
-  const auto found = std::find(names.begin(), end, forced);
-  if (found == end) {
-    std::string known;
-    for (auto name = names.begin(); name != end; ++name) known += (name == names.begin() ? "" : ", ") + *name;
-    throw RangeError(std::string("STRIATE_ISA: this machine does not run ") + forced + ", only " + known);
+  const bool any = !forced || !*forced;
+  std::string known;
+  int chosen = -1;
+  for (size_t i = 0; i < compiled.size(); ++i) {
+    if (!compiled[i].runs) continue;
+    known += (known.empty() ? "" : ", ") + compiled[i].name;
+    if (any || compiled[i].name == forced) chosen = static_cast<int>(i);
   }
-  isaIndex = static_cast<int>(found - names.begin());
+  if (known.empty())
+    throw RangeError("this machine runs none of the instruction sets that striate was built for");
+  if (chosen < 0)
+    throw RangeError(std::string("STRIATE_ISA: this machine does not run ") + forced + ", only " + known);
+  isaIndex = chosen;
 }
 
 // Never destroyed: the compute thread may still run when the process leaves main.
