@@ -1,8 +1,9 @@
 import { rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
 import { completed, requireChoice } from '../optim/options.js';
+import { progressBar } from '../progressBar.js';
 import { downloadFile, type DownloadOptions, type DownloadState } from './downloadFile.js';
 import { unpack } from './tar.js';
 
@@ -206,15 +207,10 @@ class Bar {
 
   constructor(name: string, total: number) {
     this.#bar = process.stderr.isTTY
-      ? new SingleBar({
-          format: `${name} {bar} {percentage}% of ${(total / 1e6).toFixed(1)} MB · {eta_formatted} left`,
-          stream: process.stderr,
-          barCompleteChar: '█',
-          barIncompleteChar: '░',
-          hideCursor: true,
-          clearOnComplete: true,
-          gracefulExit: false,
-        })
+      ? progressBar(
+          process.stderr,
+          `${name} {bar} {percentage}% of ${(total / 1e6).toFixed(1)} MB · {eta_formatted} left`,
+        )
       : null;
     this.#bar?.start(total, 0);
   }

@@ -1,6 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import * as v from 'valibot';
 import { writeFileAtomically } from '../io/atomicFile.js';
 import { StriateError } from '../native.js';
 
@@ -14,21 +13,6 @@ export interface Outcome {
   readonly score: number | null;
   readonly error: string | null;
 }
-
-const schema = v.strictObject({
-  format: v.literal('striate.search'),
-  version: v.literal(1),
-  search: v.record(v.string(), v.unknown()),
-  outcomes: v.array(
-    v.strictObject({
-      trial: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
-      rung: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-      sample: v.unknown(),
-      score: v.nullable(v.pipe(v.number(), v.finite())),
-      error: v.nullable(v.string()),
-    }),
-  ),
-});
 
 /**
  * What has been found out so far, kept in a file: all else of a search follows from its options. The file is replaced
@@ -59,20 +43,21 @@ export class StateFile {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null;
       throw new Error(`cannot read ${file}: ${messageOf(cause)}`, { cause });
     });
-    if (text !== null) opened.#take(file, text);
+    if (text !== null) await opened.#take(file, text);
     return opened;
   }
 
-  #take(file: string, text: string): void {
+  async #take(file: string, text: string): Promise<void> {
     let json: unknown;
     try {
       json = JSON.parse(text);
     } catch (cause) {
       throw new Error(`${file}: is damaged: ${messageOf(cause)}`, { cause });
     }
-    const result = v.safeParse(schema, json);
-    if (!result.success) throw new Error(`${file}: is damaged, or no state of a search`);
-    const { search, outcomes } = result.output;
+    const { stateOf } = await import('./stateSchema.js');
+    const state = stateOf(json);
+    if (!state) throw new Error(`${file}: is damaged, or no state of a search`);
+    const { search, outcomes } = state;
     const names = new Set([...Object.keys(search), ...Object.keys(this.#search)]);
     for (const name of names) {
       const [was, is] = [JSON.stringify(search[name]), JSON.stringify(this.#search[name])];

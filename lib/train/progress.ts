@@ -1,4 +1,5 @@
-import { SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
+import { progressBar } from '../progressBar.js';
 import type { BatchEnd, Callback, EpochBegin, EpochEnd, TrainBegin } from './callback.js';
 import type { EpochRecord, Measured } from './history.js';
 
@@ -55,15 +56,7 @@ class BarProgress extends LineProgress<NodeJS.WriteStream> {
   onEpochBegin({ epoch }: EpochBegin): void {
     const count = this.batches > 0 ? '{bar} {value}/{total}' : '{value}';
     const left = this.batches > 0 ? ' · {eta_formatted} left' : '';
-    this.#bar = new SingleBar({
-      format: `epoch ${epoch}/${this.epochs} ${count} · {measured}${left}`,
-      stream: this.stream,
-      barCompleteChar: '█',
-      barIncompleteChar: '░',
-      hideCursor: true,
-      clearOnComplete: true,
-      gracefulExit: false,
-    });
+    this.#bar = progressBar(this.stream, `epoch ${epoch}/${this.epochs} ${count} · {measured}${left}`);
     this.#bar.start(this.batches, 0, { measured: 'loss –' });
   }
 
