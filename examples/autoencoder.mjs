@@ -1,11 +1,10 @@
 // Digits through a code of few numbers: what a tied autoencoder gives back of digits that it has not seen, beside what the
 // same number of principal components do; and what one gives back of digits that are half gone, trained for that.
 // MNIST from a folder of its files, else the digits that come with striate. usage: node examples/autoencoder.mjs [FOLDER]
-import { join } from 'node:path';
 import process from 'node:process';
 import { data, loss, models, nn, noGrad, ops, optim, scope, setSeed, Trainer } from 'striate';
 
-const folder = process.argv[2] ?? (process.env.STRIATE_DATA && join(process.env.STRIATE_DATA, 'mnist'));
+const [, , folder] = process.argv;
 const { train, test } = folder ? await data.mnist(folder) : await data.digits({ side: 8 });
 const [side, code, hidden] = folder ? [28, 32, 256] : [8, 8, 128];
 const pixels = side * side;

@@ -1,11 +1,10 @@
 // A deep network of sigmoids, few labels, many digits without: how it learns from random weights, and from weights that
 // were pretrained layer by layer, by denoising autoencoders and by restricted Boltzmann machines.
 // MNIST from a folder of its files, else the digits that come with striate. usage: node examples/pretraining.mjs [FOLDER]
-import { join } from 'node:path';
 import process from 'node:process';
 import { data, init, loss, models, nn, optim, pretrain, setSeed, Trainer, zeros } from 'striate';
 
-const folder = process.argv[2] ?? (process.env.STRIATE_DATA && join(process.env.STRIATE_DATA, 'mnist'));
+const [, , folder] = process.argv;
 const { train, test } = folder ? await data.mnist(folder) : await data.digits({ side: 8 });
 const widths = folder ? [784, 256, 256, 256] : [64, 64, 64, 64];
 const labels = folder ? 500 : 200;
