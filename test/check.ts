@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import { native } from '../lib/native.js';
 import { grad } from '../lib/autograd.js';
 import { Tensor, type DType, type Shape, type TypedArray } from '../lib/tensor.js';
+import { slow } from './slow.js';
 
 /** Reproducible numbers in [−1, 1), from a generator that shares nothing with the library's. */
 export function noise(n: number, seed = 1): Float32Array {
@@ -47,12 +48,23 @@ export async function expectClose(
   expected: ArrayLike<number>,
   tolerance = 1e-6,
 ): Promise<void> {
-  const error = relativeError(await actual.data(), expected);
+  expectWithin(await actual.data(), expected, tolerance);
+}
+
+export function expectWithin(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  tolerance: number,
+): void {
+  const error = relativeError(actual, expected);
   expect(error, `relative error ${error}`).toBeLessThanOrEqual(tolerance);
 }
 
-/** Runs `work` with 1 thread, with 2, and with 2 again, and expects the same bits of every tensor it returns. */
-export async function expectSameBits(work: () => Tensor<DType>[]): Promise<void> {
+/**
+ * Runs `work` with 1 thread, with 2, and with 2 again where that is quick, and expects the same bits of every tensor it
+ * returns; returns them.
+ */
+export async function expectSameBits(work: () => Tensor<DType>[]): Promise<TypedArray[]> {
   const before = native.cpuInfo().threads;
   const run = async (threads: number): Promise<TypedArray[]> => {
     native.setThreads(threads);
@@ -63,11 +75,12 @@ export async function expectSameBits(work: () => Tensor<DType>[]): Promise<void>
   };
   try {
     const one = await run(1);
-    for (let again = 0; again < 2; again++) {
+    for (let again = 0; again < (slow ? 1 : 2); again++) {
       const two = await run(2);
       expect(two.length).toBe(one.length);
       two.forEach((data, i) => expect(Buffer.compare(bytes(data), bytes(one[i]!))).toBe(0));
     }
+    return one;
   } finally {
     native.setThreads(before);
   }

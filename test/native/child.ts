@@ -2,9 +2,7 @@
 // scripts use dist/, what tsc makes of lib/.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-
-/** Whether everything takes many times as long as usual: under an emulator, or with sanitizers. */
-export const slow = 'QEMU_CPU' in process.env || 'ASAN_OPTIONS' in process.env;
+import { slow } from '../slow.js';
 
 export interface Ended {
   /** Exit code, or the signal that ended the process. */

@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { runChild, slow } from './child.js';
+import { runChild } from './child.js';
+import { slow } from '../slow.js';
 
 /** The longest that one call may take. */
 const patience = slow ? 120 : 15;

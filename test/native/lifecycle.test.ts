@@ -1,6 +1,7 @@
 // How processes and Workers end while the compute thread works.
 import { describe, expect, it } from 'vitest';
-import { runChild, slow, type ChildOptions } from './child.js';
+import { runChild, type ChildOptions } from './child.js';
+import { slow } from '../slow.js';
 
 async function lifecycle(way: string, args: readonly (string | number)[] = [], options: ChildOptions = {}) {
   return runChild('lifecycle.mjs', [way, ...args], options);

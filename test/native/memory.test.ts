@@ -11,7 +11,8 @@ import { scope, synchronize, Tensor } from '../../lib/tensor.js';
 import { Trainer } from '../../lib/train/index.js';
 import { f32, i32, noisy } from '../check.js';
 import { collectGarbage } from '../garbage.js';
-import { runChild, slow } from './child.js';
+import { runChild } from './child.js';
+import { slow } from '../slow.js';
 
 const megabyte = 2 ** 20;
 

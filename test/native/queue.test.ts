@@ -7,7 +7,7 @@ import { profile } from '../../lib/profile.js';
 import { express, StriateError, synchronize, type Tensor } from '../../lib/tensor.js';
 import { f32, i32, noisy } from '../check.js';
 import { collectGarbage } from '../garbage.js';
-import { slow } from './child.js';
+import { slow } from '../slow.js';
 
 /** Puts `count` products of matrices on the queue, each of the one before; returns the last, full of ones. */
 function backlog(count = 200, side = slow ? 64 : 256): Tensor {

@@ -5,7 +5,7 @@ import { native } from '../../lib/native.js';
 import { localResponseNorm, matmul, mean, relu, square, sum } from '../../lib/ops/index.js';
 import { scope, synchronize, type Tensor } from '../../lib/tensor.js';
 import { f32, noise } from '../check.js';
-import { slow } from './child.js';
+import { slow } from '../slow.js';
 
 const before = native.cpuInfo().threads;
 afterEach(() => native.setThreads(before));

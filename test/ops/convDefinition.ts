@@ -4,7 +4,7 @@ import { grad } from '../../lib/autograd.js';
 import { conv2d, type Conv2dOptions } from '../../lib/ops/conv.js';
 import { native } from '../../lib/native.js';
 import { Tensor } from '../../lib/tensor.js';
-import { expectClose, expectSameBits, f32, noise, noisy, volume } from '../check.js';
+import { expectClose, expectSameBits, expectWithin, f32, noise, volume } from '../check.js';
 
 export interface Case {
   images: number;
@@ -150,38 +150,31 @@ function passes(c: Case) {
 const tilesOf4 = new Set(['winograd4', 'polyphase']);
 
 /**
- * Compares y and both gradients with the definition, by each algorithm that can compute them, and through conv2d and its
- * derivative as 'auto' takes them. `tolerance` is that of direct sums; the transforms of Winograd's with tiles of 4 × 4
- * may err more.
+ * Compares y and both gradients with the definition, by each algorithm that can compute them, all of which have to give the
+ * same bits for 1 and 2 threads; and through conv2d and its derivative as 'auto' takes them. `tolerance` is that of direct
+ * sums; the transforms of Winograd's with tiles of 4 × 4 may err more.
  */
 export async function expectDefinition(c: Case, tolerance = 2e-6): Promise<void> {
   const { data, options, owned, forward, byInput, byWeight } = passes(c);
-  const out = forward[0]!.run();
-  const gradient = noise(out.size, 4);
+  const gradient = noise(volume(outShape(c)), 4);
   const expected = definition(c, data.x, data.w, data.bias, data.residual, gradient);
-  expect(out.shape).toEqual(expected.shape);
-  const within = (algorithm: string) => (tilesOf4.has(algorithm) ? 5 * tolerance : tolerance);
-  for (const { algorithm, run } of forward) await expectClose(run(), expected.y, within(algorithm));
-  const gated = f32(c.relu ? gradient.map((g, i) => (expected.y[i]! > 0 ? g : 0)) : gradient, out.shape);
-  for (const { algorithm, run } of byInput) await expectClose(run(gated), expected.byX, within(algorithm));
-  for (const { algorithm, run } of byWeight) await expectClose(run(gated), expected.byW, within(algorithm));
+  const gated = f32(c.relu ? gradient.map((g, i) => (expected.y[i]! > 0 ? g : 0)) : gradient, expected.shape);
+  const all = [
+    ...forward.map((pass) => ({ ...pass, wanted: expected.y })),
+    ...byInput.map((pass) => ({ ...pass, wanted: expected.byX })),
+    ...byWeight.map((pass) => ({ ...pass, wanted: expected.byW })),
+  ];
+  const results = await expectSameBits(() => all.map(({ run }) => run(gated)));
+  for (const [i, { algorithm, wanted }] of all.entries())
+    expectWithin(results[i]!, wanted, tilesOf4.has(algorithm) ? 5 * tolerance : tolerance);
 
   const [x, w, bias, residual] = owned;
   x.requiresGrad = w.requiresGrad = true;
   const y = conv2d(x, w, bias, residual ? { ...options, residual } : options);
+  expect(y.shape).toEqual(expected.shape);
   await expectClose(y, expected.y, 5 * tolerance);
   const [byX, byW] = grad(y, [x, w], f32(gradient, y.shape));
   await expectClose(byX!, expected.byX, 5 * tolerance);
   await expectClose(byW!, expected.byW, 5 * tolerance);
-  for (const tensor of owned) tensor?.dispose();
-}
-
-export async function expectSameBitsOfPasses(c: Case): Promise<void> {
-  const { owned, forward, byInput, byWeight } = passes(c);
-  await expectSameBits(() => {
-    const results = forward.map(({ run }) => run());
-    const gradient = noisy(results[0]!.shape, 4);
-    return [...results, ...[...byInput, ...byWeight].map(({ run }) => run(gradient))];
-  });
   for (const tensor of owned) tensor?.dispose();
 }
