@@ -4,11 +4,18 @@
  * Functions that return a Handle enqueue the work and return at once.
  */
 
-/** A tensor of this environment; never used twice. */
+/**
+ * A tensor of this environment; never used twice.
+ *
+ * @internal
+ */
 export type Handle = number & { readonly brand: unique symbol };
+/** What the elements are: floats, whole numbers, bytes. */
 export type DType = 'f32' | 'i32' | 'u8';
+/** What holds the elements of a tensor in JavaScript. */
 export type TypedArray = Float32Array | Int32Array | Uint8Array;
 
+/** What memory() tells. */
 export interface Memory {
   /** Tensors of this environment that have not been disposed. */
   liveTensors: number;
@@ -22,6 +29,7 @@ export interface Memory {
   queuedCommands: number;
 }
 
+/** What cpuInfo() tells. */
 export interface CpuInfo {
   /** The instruction set in use: scalar, avx2, avx512 or neon. */
   isa: string;

@@ -4,6 +4,7 @@ import { describe } from './describe.js';
 import { native, StriateError } from './native.js';
 
 export type { DType, TypedArray } from '../binding.js';
+/** The extents of the axes, the first the outermost; [] is that of a number. */
 export type Shape = readonly number[];
 
 /** The typed array that holds the elements of a dtype. */
@@ -31,12 +32,21 @@ let created: Tensor<DType>[] | null = null;
  */
 export class Tensor<D extends DType = 'f32'> implements Disposable {
   readonly dtype: D;
-  /** The number by which the native side knows this tensor. */
+  /**
+   * The number by which the native side knows this tensor.
+   *
+   * @internal
+   */
   readonly handle: Handle;
   /** The gradient that backward() has added up here; null before. Tensors that are results of operations have none. */
   grad: Tensor | null = null;
-  /** The operation that this tensor is the result of, where autograd recorded it. */
+  /**
+   * The operation that this tensor is the result of, where autograd recorded it.
+   *
+   * @internal
+   */
   node: Node | null = null;
+  /** @internal */
   readonly versions: Versions;
   #requiresGrad = false;
   #shape: Shape | undefined;
@@ -44,7 +54,11 @@ export class Tensor<D extends DType = 'f32'> implements Disposable {
   #kept = false;
   #outlives = false;
 
-  /** Wraps a handle; called by operations. Users create tensors with `tensor`, `zeros`, `randn` and the like. */
+  /**
+   * Wraps a handle; called by operations. Users create tensors with `tensor`, `zeros`, `randn` and the like.
+   *
+   * @internal
+   */
   constructor(handle: Handle, dtype: D, versions: Versions = { changes: 0 }) {
     this.handle = handle;
     this.dtype = dtype;
@@ -53,7 +67,11 @@ export class Tensor<D extends DType = 'f32'> implements Disposable {
     else this.outlive();
   }
 
-  /** Told where no scope will dispose the tensor: memory goes back by garbage collection then. */
+  /**
+   * Told where no scope will dispose the tensor: memory goes back by garbage collection then.
+   *
+   * @internal
+   */
   outlive(): void {
     if (this.#outlives || this.#disposed) return;
     this.#outlives = true;
@@ -131,12 +149,20 @@ export class Tensor<D extends DType = 'f32'> implements Disposable {
     if (!this.#disposed) native.dispose(this.giveUp());
   }
 
-  /** The same of a tensor that nobody else has: nobody will ask for its shape. */
+  /**
+   * The same of a tensor that nobody else has: nobody will ask for its shape.
+   *
+   * @internal
+   */
   discard(): void {
     if (!this.#disposed) native.dispose(this.#release());
   }
 
-  /** The handle, for a native function that disposes it: as dispose(), but for what that function does. */
+  /**
+   * The handle, for a native function that disposes it: as dispose(), but for what that function does.
+   *
+   * @internal
+   */
   giveUp(): Handle {
     requireLive('giveUp', 'tensor', this);
     this.#shape ??= Object.freeze(native.shape(this.handle));
@@ -154,6 +180,7 @@ export class Tensor<D extends DType = 'f32'> implements Disposable {
     return this.handle;
   }
 
+  /** dispose(), for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

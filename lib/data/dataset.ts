@@ -100,6 +100,7 @@ export class TensorDataset implements Dataset {
     return [unitRange(bytes), y];
   }
 
+  /** Disposes both tensors. */
   dispose(): void {
     this.x.dispose();
     this.y.dispose();

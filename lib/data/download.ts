@@ -23,6 +23,7 @@ export interface Published {
   unpacked?: Readonly<Record<string, number>>;
 }
 
+/** The data sets that download() knows. */
 export type DownloadName = 'mnist' | 'fashion-mnist' | 'cifar10' | 'cifar100';
 
 // Sizes and sums are those that TensorFlow Datasets checks (tensorflow_datasets/url_checksums/{mnist, fashion_mnist, cifar10,

@@ -40,6 +40,8 @@ export {
   type SplitOptions,
 } from './split.js';
 export { Subset } from './subset.js';
+/** Modules that bring inputs to a common scale; fitted to training data. */
 export * as preprocessing from './preprocessing/index.js';
 export { TransformedDataset } from './transformedDataset.js';
+/** Changes of images and features, random ones most of them. */
 export * as transforms from './transforms/index.js';

@@ -108,6 +108,7 @@ export class SnapshotEnsemble implements Callback, Disposable {
     for (const snapshot of this.#snapshots.splice(0)) disposeAll(snapshot);
   }
 
+  /** dispose(), for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -1,7 +1,11 @@
 import type { Tensor } from '../tensor.js';
 import { readSafetensors, saveSafetensors } from './safetensors.js';
 
-/** What has a state of tensors and plain JSON: an optimizer. */
+/**
+ * What has a state of tensors and plain JSON: an optimizer.
+ *
+ * @inline
+ */
 export interface Stateful {
   stateDict(): { readonly tensors: ReadonlyMap<string, Tensor> };
   loadStateDict(state: never): void;

@@ -15,6 +15,7 @@ export class Parameter extends Tensor {
 /** Tensors by the names of a state dict. */
 export type StateDict = Map<string, Tensor<DType>>;
 
+/** Options of loadStateDict(). */
 export interface LoadOptions {
   /** Whether names must agree exactly. Otherwise those in common are loaded. Default: true. */
   strict?: boolean;
@@ -34,6 +35,7 @@ export abstract class Module {
   /** Whether freeze() has taken this module out of training. */
   frozen = false;
 
+  /** The output for a batch of inputs. */
   abstract forward(x: Tensor): Tensor;
 
   /** forward(x) followed by ReLU, for layers that do both in one pass. */
@@ -185,6 +187,7 @@ export abstract class Module {
     for (const tensor of this.stateDict().values()) tensor.dispose();
   }
 
+  /** dispose(), for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

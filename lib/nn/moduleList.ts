@@ -31,6 +31,7 @@ export class ModuleList extends Module implements Iterable<Module> {
     return module;
   }
 
+  /** The modules, in their order. */
   [Symbol.iterator](): Iterator<Module> {
     return this.#modules.values();
   }

@@ -14,7 +14,11 @@ import { Module } from './module.js';
  */
 export type Observer = (path: string, module: Module, input: Tensor, output: Tensor, method: string) => void;
 
-/** An error to be thrown in place of one that a layer has thrown on `input`. */
+/**
+ * An error to be thrown in place of one that a layer has thrown on `input`.
+ *
+ * @inline
+ */
 export type Explain = (path: string, module: Module, input: Tensor, error: unknown) => unknown;
 
 type Method = (...given: unknown[]) => unknown;

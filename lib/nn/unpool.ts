@@ -6,6 +6,7 @@ import { requireLive, type Tensor } from '../tensor.js';
 import { transposed, type Window } from './convArithmetic.js';
 import { Module } from './module.js';
 
+/** @inline */
 export interface MaxUnpoolOptions<Sizes> {
   /** Steps from window to window of the pooling. Default: the kernel's size. */
   stride?: Sizes;
@@ -74,6 +75,8 @@ export class MaxUnpool2d extends Module {
   }
 
   /**
+   * The values in the places that they had before pooling, and 0 elsewhere.
+   *
    * @param indices what forwardWithIndices of the pooling gave
    * @param outputSize the size that was pooled, [H, W] or one number, where it is not (OH − 1)·stride + kernelSize −
    *   2·padding
@@ -115,6 +118,8 @@ export class MaxUnpool1d extends Module {
   }
 
   /**
+   * The values in the places that they had before pooling, and 0 elsewhere.
+   *
    * @param indices what forwardWithIndices of the pooling gave
    * @param outputSize the length that was pooled, where it is not (OL − 1)·stride + kernelSize − 2·padding
    */

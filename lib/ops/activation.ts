@@ -195,8 +195,11 @@ export function softsign(x: Tensor): Tensor {
 declare module '../tensor.js' {
   // eslint-disable-next-line @typescript-eslint/no-unused-vars -- the parameters of a merged interface must agree
   interface Tensor<D extends DType = 'f32'> {
+    /** {@link sigmoid} as a method. */
     sigmoid(this: Tensor): Tensor;
+    /** {@link tanh} as a method. */
     tanh(this: Tensor): Tensor;
+    /** {@link clamp} as a method. */
     clamp(this: Tensor, min?: number, max?: number): Tensor;
   }
 }

@@ -3,7 +3,11 @@ import { native } from '../native.js';
 import { defineMethods, handleOf, Tensor, type DType, type Shape, type TypedArray } from '../tensor.js';
 import { mul } from './elementwise.js';
 
-/** Typed arrays whose elements are numbers. */
+/**
+ * Typed arrays whose elements are numbers.
+ *
+ * @inline
+ */
 type NumericArray =
   TypedArray | Float64Array | Int8Array | Int16Array | Uint8ClampedArray | Uint16Array | Uint32Array;
 
@@ -141,14 +145,18 @@ export function onesLike<D extends DType>(x: Tensor<D>): Tensor<D> {
 }
 
 /**
- * The numbers start, start + step, … that come before `end`, or after it where step is negative; `arange(n)` are the n
- * numbers from 0 on.
+ * The `end` numbers from 0 on, as f32.
+ *
+ * @throws RangeError for more than a tensor holds.
+ */
+export function arange(end: number): Tensor;
+/**
+ * The numbers start, start + step, … that come before `end`, or after it where step is negative.
  *
  * @param step Default: 1.
  * @param dtype Default: 'f32'; i32 and u8 want whole numbers.
  * @throws RangeError for a step of 0, and for numbers that the dtype cannot hold.
  */
-export function arange(end: number): Tensor;
 export function arange<D extends DType = 'f32'>(
   start: number,
   end: number,
@@ -297,6 +305,7 @@ export function dropout(
 
 declare module '../tensor.js' {
   interface Tensor<D extends DType = 'f32'> {
+    /** {@link cast} as a method. */
     cast<E extends DType>(this: Tensor<D>, dtype: E): Tensor<E>;
   }
 }

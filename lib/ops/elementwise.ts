@@ -288,35 +288,61 @@ export function where<D extends DType = 'f32'>(
 
 declare module '../tensor.js' {
   interface Tensor<D extends DType = 'f32'> {
+    /** {@link add} as a method. */
     add(other: Operand<D>): Tensor<D>;
+    /** {@link sub} as a method. */
     sub(other: Operand<D>): Tensor<D>;
+    /** {@link mul} as a method. */
     mul(other: Operand<D>): Tensor<D>;
+    /** {@link div} as a method. */
     div(this: Tensor, other: Operand): Tensor;
+    /** {@link div} as a method. */
     div<E extends 'f32' | 'i32'>(
       this: Tensor<E>,
       other: Operand<E>,
       options: DivOptions & { roundingMode: 'trunc' },
     ): Tensor<E>;
+    /** {@link pow} as a method. */
     pow(this: Tensor, exponent: Operand): Tensor;
+    /** {@link maximum} as a method. */
     maximum(other: Operand<D>): Tensor<D>;
+    /** {@link minimum} as a method. */
     minimum(other: Operand<D>): Tensor<D>;
+    /** {@link neg} as a method. */
     neg(this: Tensor): Tensor;
+    /** {@link exp} as a method. */
     exp(this: Tensor): Tensor;
+    /** {@link log} as a method. */
     log(this: Tensor): Tensor;
+    /** {@link sqrt} as a method. */
     sqrt(this: Tensor): Tensor;
+    /** {@link abs} as a method. */
     abs(this: Tensor): Tensor;
+    /** {@link sign} as a method. */
     sign(this: Tensor): Tensor;
+    /** {@link square} as a method. */
     square(this: Tensor): Tensor;
+    /** {@link reciprocal} as a method. */
     reciprocal(this: Tensor): Tensor;
+    /** {@link floor} as a method. */
     floor(this: Tensor): Tensor;
+    /** {@link ceil} as a method. */
     ceil(this: Tensor): Tensor;
+    /** {@link round} as a method. */
     round(this: Tensor): Tensor;
+    /** {@link relu} as a method. */
     relu(this: Tensor): Tensor;
+    /** {@link equal} as a method. */
     equal(other: Operand<D>): Tensor<'u8'>;
+    /** {@link notEqual} as a method. */
     notEqual(other: Operand<D>): Tensor<'u8'>;
+    /** {@link less} as a method. */
     less(other: Operand<D>): Tensor<'u8'>;
+    /** {@link lessEqual} as a method. */
     lessEqual(other: Operand<D>): Tensor<'u8'>;
+    /** {@link greater} as a method. */
     greater(other: Operand<D>): Tensor<'u8'>;
+    /** {@link greaterEqual} as a method. */
     greaterEqual(other: Operand<D>): Tensor<'u8'>;
   }
 }

@@ -80,6 +80,7 @@ function rows(x: Tensor): Tensor {
 declare module '../tensor.js' {
   // eslint-disable-next-line @typescript-eslint/no-unused-vars -- the parameters of a merged interface must agree
   interface Tensor<D extends DType = 'f32'> {
+    /** {@link matmul} as a method. */
     matmul(this: Tensor, other: Tensor, options?: MatmulOptions): Tensor;
   }
 }

@@ -280,15 +280,25 @@ export function gather<D extends DType>(x: Tensor<D>, indices: Tensor<'i32'>, ax
 
 declare module '../tensor.js' {
   interface Tensor<D extends DType = 'f32'> {
+    /** {@link reshape} as a method. */
     reshape(shape: Shape): Tensor<D>;
+    /** {@link flatten} as a method. */
     flatten(startAxis?: number): Tensor<D>;
+    /** {@link squeeze} as a method. */
     squeeze(axes?: number | readonly number[]): Tensor<D>;
+    /** {@link unsqueeze} as a method. */
     unsqueeze(axis: number): Tensor<D>;
+    /** {@link transpose} as a method. */
     transpose(axes?: readonly number[]): Tensor<D>;
+    /** {@link slice} as a method. */
     slice(begin: readonly number[], end?: readonly number[], step?: readonly number[]): Tensor<D>;
+    /** {@link pad} as a method. */
     pad(padding: readonly (readonly [before: number, after: number])[], value?: number): Tensor<D>;
+    /** {@link split} as a method. */
     split(sizes: number | readonly number[], axis?: number): Tensor<D>[];
+    /** {@link broadcastTo} as a method. */
     broadcastTo(shape: Shape): Tensor<D>;
+    /** {@link gather} as a method. */
     gather(indices: Tensor<'i32'>, axis?: number): Tensor<D>;
   }
 }

@@ -1,6 +1,10 @@
 import { describe } from '../describe.js';
 
-/** A number for both axes of an image, or [height, width]. */
+/**
+ * A number for both axes of an image, or [height, width].
+ *
+ * @inline
+ */
 export type Pair = number | readonly [number, number];
 
 /**

@@ -154,12 +154,19 @@ export function argMin<D extends Numeric>(x: Tensor<D>, axis = -1, keepDims = fa
 
 declare module '../tensor.js' {
   interface Tensor {
+    /** {@link sum} as a method. */
     sum<N extends Numeric>(this: Tensor<N>, axes?: Axes, keepDims?: boolean): Tensor<N>;
+    /** {@link mean} as a method. */
     mean(this: Tensor, axes?: Axes, keepDims?: boolean): Tensor;
+    /** {@link variance} as a method. */
     variance(this: Tensor, axes?: Axes, keepDims?: boolean, correction?: number): Tensor;
+    /** {@link max} as a method. */
     max<N extends Numeric>(this: Tensor<N>, axes?: Axes, keepDims?: boolean): Tensor<N>;
+    /** {@link min} as a method. */
     min<N extends Numeric>(this: Tensor<N>, axes?: Axes, keepDims?: boolean): Tensor<N>;
+    /** {@link argMax} as a method. */
     argMax(this: Tensor<Numeric>, axis?: number, keepDims?: boolean): Tensor<'i32'>;
+    /** {@link argMin} as a method. */
     argMin(this: Tensor<Numeric>, axis?: number, keepDims?: boolean): Tensor<'i32'>;
   }
 }

@@ -30,7 +30,9 @@ export function logSoftmax(x: Tensor, axis = -1): Tensor {
 
 declare module '../tensor.js' {
   interface Tensor {
+    /** {@link softmax} as a method. */
     softmax(this: Tensor, axis?: number): Tensor;
+    /** {@link logSoftmax} as a method. */
     logSoftmax(this: Tensor, axis?: number): Tensor;
   }
 }

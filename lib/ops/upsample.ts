@@ -5,6 +5,7 @@ import { requireLive, scope, Tensor } from '../tensor.js';
 import { reshape } from './movement.js';
 import { pair, type Pair } from './pair.js';
 
+/** How values between pixels are found; `linear` is for sequences, `bilinear` for images. */
 export type UpsampleMode = 'nearest' | 'linear' | 'bilinear';
 
 export interface InterpolateOptions {

@@ -14,6 +14,7 @@ export interface AdadeltaOptions extends CommonOptions {
 
 const defaults: Required<AdadeltaOptions> = { lr: 1, rho: 0.9, eps: 1e-6, weightDecay: 0, ...unclipped };
 
+/** @inline */
 type State = 'square' | 'change';
 
 /**

@@ -32,6 +32,7 @@ const defaults: Required<AdamOptions> = {
   ...unclipped,
 };
 
+/** @inline */
 type State = 'mean' | 'variance' | 'highest';
 
 /**

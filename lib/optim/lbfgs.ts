@@ -356,6 +356,7 @@ export class LBFGS implements Disposable {
     this.#moves = [];
   }
 
+  /** dispose(), for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

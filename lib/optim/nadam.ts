@@ -29,6 +29,7 @@ const defaults: Required<NAdamOptions> = {
   ...unclipped,
 };
 
+/** @inline */
 type State = 'mean' | 'variance';
 
 /**

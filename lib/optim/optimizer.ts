@@ -306,6 +306,7 @@ export abstract class Optimizer<
     for (const slot of this.#slots) forget(slot);
   }
 
+  /** dispose(), for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

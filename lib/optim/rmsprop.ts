@@ -26,6 +26,7 @@ const defaults: Required<RMSpropOptions> = {
   ...unclipped,
 };
 
+/** @inline */
 type State = 'square' | 'mean' | 'velocity';
 
 /**

@@ -117,6 +117,7 @@ export class Dashboard implements Callback, AsyncDisposable {
     await this.#server.close();
   }
 
+  /** close(), for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -73,6 +73,7 @@ export interface SearchOptions<S extends Space> {
   readonly maxSeconds?: number | undefined;
   /** Ends the search after the batch that runs: it rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Told of each step of the search, and awaited. */
   readonly onProgress?: ((progress: SearchProgress<SampleOf<S>>) => void | Promise<void>) | undefined;
 }
 

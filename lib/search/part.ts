@@ -4,11 +4,19 @@ import type { Draws } from './draws.js';
 
 /** A part of a space, whose samples are plain JSON. */
 export abstract class Part<T> {
-  /** A sample. */
+  /**
+   * A sample.
+   *
+   * @internal
+   */
   abstract draw(draws: Draws): T;
   /** How many things of a sample mutation may change. */
   abstract places(value: T): number;
-  /** The sample with one of these, counted from 0, changed. */
+  /**
+   * The sample with one of these, counted from 0, changed.
+   *
+   * @internal
+   */
   abstract mutate(value: T, place: number, draws: Draws): T;
   /** The part as JSON: the same for the same part. */
   abstract declaration(): unknown;

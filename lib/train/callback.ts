@@ -65,13 +65,17 @@ export interface TrainEnd extends TrainerEvent {
 export interface Callback {
   /** Before the first epoch. */
   onTrainBegin?(event: TrainBegin): void | Promise<void>;
+  /** Before the first batch of an epoch. */
   onEpochBegin?(event: EpochBegin): void | Promise<void>;
+  /** Before a batch goes through the model. */
   onBatchBegin?(event: BatchBegin): void | Promise<void>;
   /** Between two steps: operations asked for here see the weights that this step leaves. */
   onStep?(event: StepEnd): void | Promise<void>;
+  /** When the loss of a batch is known, which may be after later batches have begun. */
   onBatchEnd?(event: BatchEnd): void | Promise<void>;
-  /** Before and after an epoch's validation. */
+  /** Before an epoch's validation. */
   onValidationBegin?(event: EpochBegin): void | Promise<void>;
+  /** After it. */
   onValidationEnd?(event: EpochBegin): void | Promise<void>;
   /** After validation. */
   onEpochEnd?(event: EpochEnd): void | Promise<void>;

@@ -123,10 +123,12 @@ export class Checkpoint implements Callback {
     await this.#writing;
   }
 
+  /** @internal */
   state(): CheckpointState {
     return { best: this.best, batchStep: this.#batchStep };
   }
 
+  /** @internal */
   restore({ best, batchStep }: CheckpointState): void {
     this.best = best;
     this.#batchStep = batchStep;

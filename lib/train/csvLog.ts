@@ -48,10 +48,12 @@ export class CSVLog implements Callback {
     this.#bytes += Buffer.byteLength(text);
   }
 
+  /** @internal */
   state(): CSVLogState {
     return { bytes: this.#bytes };
   }
 
+  /** @internal */
   async restore({ bytes }: CSVLogState): Promise<void> {
     const size = await stat(this.file).then(
       (found) => found.size,

@@ -98,6 +98,7 @@ export class EarlyStopping implements Callback {
     }
   }
 
+  /** @internal */
   state(): EarlyStoppingState {
     return {
       best: this.best,
@@ -112,6 +113,7 @@ export class EarlyStopping implements Callback {
     return this.#weights ?? new Map<string, Tensor<DType>>();
   }
 
+  /** @internal */
   restore(
     { best, bestEpoch, stoppedEpoch, waited }: EarlyStoppingState,
     weights: ReadonlyMap<string, Tensor<DType>>,

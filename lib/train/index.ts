@@ -21,6 +21,7 @@ export { EMA, type EMAOptions } from './ema.js';
 export type { BetweenBatches, Position } from './fitting.js';
 export { valuesOf, type EpochRecord, type Evaluation, type History, type Measured } from './history.js';
 export { lrRangeTest, type LrRangeTestOptions, type LrRangeTestResult, type Trained } from './lrRangeTest.js';
+/** What Trainer measures beside the loss. */
 export * as metrics from './metrics/index.js';
 export type { Metric } from './metrics/metric.js';
 export type { Monitored } from './monitor.js';

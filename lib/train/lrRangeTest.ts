@@ -12,6 +12,7 @@ import type { Loss } from './trainer.js';
 export interface Trained {
   readonly model: Module;
   readonly optimizer: Optimizer;
+  /** What training makes less. */
   readonly loss: Loss;
 }
 

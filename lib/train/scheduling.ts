@@ -4,6 +4,7 @@ import { ReduceLROnPlateau } from '../optim/schedules/plateau.js';
 import type { EpochRecord } from './history.js';
 import { monitoredValue, type Monitored } from './monitor.js';
 
+/** What moves learning rates: by steps or epochs, or by what is measured. */
 export type Scheduler = LRScheduler | ReduceLROnPlateau;
 
 export interface Schedule {

@@ -131,6 +131,7 @@ export class Snapshot implements Callback, Disposable {
     this.#copies = null;
   }
 
+  /** dispose(), for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

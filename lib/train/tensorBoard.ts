@@ -91,12 +91,17 @@ export class TensorBoard implements Callback {
     this.#train = this.#validation = null;
   }
 
+  /** @internal */
   state(): TensorBoardState {
     const own = [this.#train, this.#validation].flatMap((file) => (file ? [[file.path, file.bytes]] : []));
     return { files: { ...this.#files, ...(Object.fromEntries(own) as Record<string, number>) } };
   }
 
-  /** What was written after the checkpoint is taken back. */
+  /**
+   * What was written after the checkpoint is taken back.
+   *
+   * @internal
+   */
   async restore({ files: saved }: TensorBoardState): Promise<void> {
     this.#files = saved;
     for (const [path, bytes] of Object.entries(saved)) {

@@ -19,14 +19,20 @@ import { sourceOf } from './source.js';
 import { readOf, Totals, type BatchRead } from './totals.js';
 
 /** From the model's output and the targets to a scalar: the mean over the batch. */
-export type Loss = { call(output: Tensor, target: Target): Tensor }['call'];
+export type Loss = {
+  /** The loss of a batch. */
+  call(output: Tensor, target: Target): Tensor;
+}['call'];
 
 /** Metrics that go by a name. */
 const namedMetrics = { accuracy } as const;
+/** The names of metrics: 'accuracy'. */
 export type MetricName = keyof typeof namedMetrics;
 
+/** How a {@link Trainer} trains. */
 export interface TrainerOptions {
   optimizer: Optimizer;
+  /** What training makes less. */
   loss: Loss;
   /** What is measured beside the loss. Default: nothing. */
   metrics?: readonly (MetricName | Metric)[] | undefined;
@@ -43,6 +49,7 @@ export interface TrainerOptions {
   clipValue?: number | undefined;
 }
 
+/** Options of {@link Trainer.fit}. */
 export interface FitOptions {
   /** Default: 1. */
   epochs?: number;
@@ -84,10 +91,12 @@ function metricOf(metric: MetricName | Metric): Metric {
 export class Trainer {
   readonly model: Module;
   readonly optimizer: Optimizer;
+  /** What training makes less. */
   readonly loss: Loss;
   /** The epochs of the last fit() so far, also of one that was aborted. */
   history: History = { epochs: [] };
   readonly metrics: readonly Metric[];
+  /** @internal */
   readonly scheduling: Scheduling | null;
   /** Batches that make one step. */
   readonly accumulate: number;

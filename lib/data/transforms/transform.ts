@@ -19,6 +19,7 @@ export interface Draws {
  * kept. What becomes of a sample must depend on nothing but the sample and the draws that are its own.
  */
 export interface Transform {
+  /** The batch, changed. */
   apply(batch: Batch, draws: Draws): Batch;
 }
 

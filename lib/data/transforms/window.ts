@@ -73,7 +73,11 @@ export class WindowPlan {
 
 /** A transform that can be one pass with others of its kind. */
 export abstract class WindowTransform extends InputTransform {
-  /** Adds what this one does to the plan, where that can still take it; otherwise leaves it and tells so. */
+  /**
+   * Adds what this one does to the plan, where that can still take it; otherwise leaves it and tells so.
+   *
+   * @internal
+   */
   abstract join(plan: WindowPlan, draws: Draws): boolean;
 
   protected override change(x: Tensor, draws: Draws): Tensor {

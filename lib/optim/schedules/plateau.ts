@@ -141,6 +141,7 @@ export class ReduceLROnPlateau {
     );
   }
 
+  /** What a checkpoint holds of it. */
   stateDict(): ReduceLROnPlateauState {
     return {
       lastEpoch: this.#lastEpoch,

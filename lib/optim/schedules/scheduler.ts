@@ -94,6 +94,7 @@ export abstract class LRScheduler {
     group.lr = lr;
   }
 
+  /** What a checkpoint holds of it. */
   stateDict(): LRSchedulerState {
     return { lastEpoch: this.#lastEpoch, baseLrs: [...this.#baseLrs] };
   }
