@@ -1,77 +1,131 @@
-// The table of docs/course.md names what there is, and the code of guides runs.
+// The code of README and of the guides runs: that of a document from top to bottom, its programs as one and then its
+// commands, in a folder that holds nothing but the package, and what is made for it here.
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import ts from 'typescript';
 import { expect, test } from 'vitest';
-import * as striate from '../lib/index.js';
 import { packageRoot } from '../lib/native.js';
+import { documents, piecesOf, type Piece } from './documents.js';
+import { makeDigits, makeImages, makeOnnx, makeTorch } from './documentFiles.js';
 
-const rows = readFileSync(join(packageRoot, 'docs', 'course.md'), 'utf8')
-  .split('\n')
-  .filter((line) => line.startsWith('|') && !/^\| (Topic|-)/.test(line))
-  .map((line) => line.split('|').slice(1, -1));
+/** What is not run: in which document, how it begins, and why. */
+const unrun: [document: string, begin: string, why: string][] = [
+  ['README.md', 'npm run quickstart', 'builds; what comes after is run below'],
+  ['README.md', 'npm test', 'would not end'],
+  ['docs/deployment.md', 'npx striate build', 'package/build runs it, in a copy of the package'],
+  ['docs/deployment.md', 'FROM node:24-slim', 'wants Docker'],
+  ['docs/deployment.md', 'npx esbuild', 'wants esbuild'],
+  ['docs/deployment.md', 'node --permission', 'wants a Node that has it'],
+  ['docs/onnx.md', 'const features', 'names a value of a file that PyTorch wrote'],
+  ['docs/onnx.md', 'const session', 'wants onnxruntime-node; io/onnxExport.onnxruntime.ts runs such'],
+  ['docs/weights.md', 'import torchvision', 'wants PyTorch; io/*.torch.ts run such'],
+];
 
-/** `nn.Conv1d/2d` is two names. */
-function namesIn(cell: string): string[] {
-  return [
-    ...cell.matchAll(
-      /\b(?:nn|ops|loss|optim|init|io|visual|metrics|data|transfer|search)\.[\w.]+(?:\/\dd)?/g,
-    ),
-  ].flatMap(([name]) =>
-    name.includes('/') ? [name.slice(0, -3), name.slice(0, -5) + name.slice(-2)] : [name],
-  );
+/** Files that a document speaks of, and that are there where it is read. */
+const files: Record<string, (folder: string) => Promise<void>> = {
+  'README.md': async (folder) => {
+    await makeDigits(join(folder, 'folder/of/the/four/files'));
+    await makeDigits(join(folder, 'DIR'));
+    await makeImages(join(folder, 'IMAGES'), join(folder, 'digit.png'));
+  },
+  'docs/weights.md': (folder) => makeTorch(join(folder, 'resnet50.safetensors')),
+  'docs/onnx.md': async (folder) => {
+    await makeOnnx(join(folder, 'resnet50.onnx'));
+    await makeImages(join(folder, 'IMAGES'), join(folder, 'digit.png'));
+  },
+};
+
+/** What a document says that comes out, as the end of its program. */
+const claims: Record<string, string> = {
+  'docs/first-network.md': 'assert(accuracy > 0.95);',
+  'docs/pretraining.md': `
+    assert.deepEqual([code, back, drawn, dreams].map(({ shape }) => shape), [[3, 8], [3, 64], [3, 64], [5, 64]]);
+    assert([...energies].every(Number.isFinite));`,
+  'docs/transfer.md':
+    "assert.match(search.codeOf(trainer.model, trainer.optimizer), /^import .* from 'striate';/);",
+};
+
+const isProgram = ({ language }: Piece): boolean => language === 'js' || language === 'ts';
+const isCommand = ({ language }: Piece): boolean => language === 'sh';
+
+function isRun(document: string, { code }: Piece): boolean {
+  return !unrun.some(([where, begin]) => where === document && code.startsWith(begin));
 }
 
-test('every row names its API, which exists', () => {
-  expect(rows.length).toBeGreaterThan(60);
-  for (const row of rows) {
-    expect(row, row.join('|')).toHaveLength(4);
-    for (const name of namesIn(row[1]!)) {
-      const found = name.split('.').reduce<unknown>((space, member) => (space as never)[member], striate);
-      expect(found, name).toBeDefined();
+interface Result {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+/** Runs for a minute at most. */
+function run(folder: string, command: string, args: readonly string[], input = ''): Promise<Result> {
+  const PATH = [dirname(process.execPath), process.env['PATH']].join(delimiter);
+  const child = spawn(command, args, { cwd: folder, env: { ...process.env, PATH }, timeout: 60_000 });
+  const result: Result = { code: null, out: '', err: '' };
+  child.stdout.on('data', (chunk: Buffer) => (result.out += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (result.err += chunk.toString()));
+  child.stdin.end(input);
+  return new Promise((resolve) => child.on('close', (code) => resolve({ ...result, code })));
+}
+
+/** All programs of a document as one of JavaScript: what it shows first is there in what it shows later. */
+function programOf(document: string, pieces: readonly Piece[]): string {
+  const claim = claims[document] ?? '';
+  const text = [...pieces.map(({ code }) => code), "import assert from 'node:assert/strict';", claim].join(
+    '\n',
+  );
+  const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext };
+  return ts.transpileModule(text, { compilerOptions }).outputText;
+}
+
+/** `npx striate` is the bundle of this checkout. Benchmarks are run for less time than they take by themselves. */
+function scriptOf(command: string): string {
+  const main = join(packageRoot, 'bundle', 'main.js');
+  const npx = `npx() { [[ $1 == striate ]] && shift && node '${main}' "$@"; }`;
+  return `set -euo pipefail\n${npx}\n${command.replace(/^npx striate bench .*/, '$& --seconds 0.01')}\n`;
+}
+
+test('what is not run is there, and all else is run', () => {
+  for (const [document, begin] of unrun) {
+    const found = piecesOf(document).filter(({ code }) => code.startsWith(begin));
+    expect(found.length, `${document}: ${begin}`).toBe(1);
+  }
+  for (const document of documents) {
+    for (const piece of piecesOf(document).filter((piece) => isRun(document, piece))) {
+      expect(isProgram(piece) || isCommand(piece), `${document}: ${piece.code}`).toBe(true);
     }
   }
 });
 
-test('every row names its tests, which exist', () => {
-  for (const row of rows) {
-    const files = row[3]!.split(',').map((file) => file.trim());
-    for (const file of files) {
-      expect(existsSync(join(packageRoot, 'test', `${file}.test.ts`)), `${row[0]}: ${file}`).toBe(true);
+test.each(documents.filter((document) => piecesOf(document).some((piece) => isRun(document, piece))))(
+  '%s runs',
+  async (document) => {
+    const folder = mkdtempSync(join(tmpdir(), 'striate-docs-'));
+    try {
+      mkdirSync(join(folder, 'node_modules'));
+      symlinkSync(packageRoot, join(folder, 'node_modules', 'striate'), 'junction');
+      symlinkSync(join(packageRoot, 'examples'), join(folder, 'examples'), 'junction');
+      await files[document]?.(folder);
+      const pieces = piecesOf(document).filter((piece) => isRun(document, piece));
+      const program = programOf(document, pieces.filter(isProgram));
+      const ran = await run(folder, process.execPath, ['--input-type=module', '-'], program);
+      expect(ran.code, ran.err).toBe(0);
+      for (const { code } of pieces.filter(isCommand)) {
+        const result = await run(folder, 'bash', ['-c', scriptOf(code)]);
+        expect(result.code, `${code}\n${result.err}`).toBe(0);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
     }
-  }
-});
+  },
+);
 
-/** What a program prints, and how it ends; it is given as text. */
-function run(program: string): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, ['--input-type=module', '-'], { cwd: packageRoot });
-  const [out, err]: string[][] = [[], []];
-  child.stdout.on('data', (chunk: Buffer) => out!.push(chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => err!.push(chunk.toString()));
-  child.stdin.end(program);
-  return new Promise((resolve) =>
-    child.on('close', (code) => resolve({ code, out: out!.join(''), err: err!.join('') })),
-  );
-}
-
-/** The guide's code as one program, with what looks at the results at its end; what it prints. */
-async function outputOf(guide: string, blocksAtLeast: number, check = ''): Promise<string> {
-  const text = readFileSync(join(packageRoot, 'docs', `${guide}.md`), 'utf8');
-  const blocks = Array.from(text.matchAll(/^```js\n([^]*?)^```$/gm), ([, code]) => code!);
-  expect(blocks.length).toBeGreaterThanOrEqual(blocksAtLeast);
-  const { code, out, err } = await run([...blocks, check].join('\n'));
-  expect(err).toBe('');
-  expect(code).toBe(0);
-  return out;
-}
-
-test('the code of docs/transfer.md runs from top to bottom', async () => {
-  expect(await outputOf('transfer', 4)).toContain("import { nn, optim } from 'striate';");
-});
-
-test('the code of docs/pretraining.md runs from top to bottom, and gives what it says', async () => {
-  const shapes = '[code, back, drawn, dreams].map(({ shape }) => shape)';
-  const check = `console.log(JSON.stringify([${shapes}, [...energies].every(Number.isFinite)]));`;
-  const tensors = [[3, 8], [3, 64], [3, 64], [5, 64]]; // prettier-ignore
-  expect(JSON.parse(await outputOf('pretraining', 6, check))).toEqual([tensors, true]);
+test('the quickstart reads what it has not seen', async () => {
+  const { code, out, err } = await run(packageRoot, process.execPath, ['bundle/main.js', 'quickstart']);
+  expect(code, err).toBe(0);
+  expect(Number(/it reads ([\d.]+)% of 359 digits/.exec(out)?.[1])).toBeGreaterThan(95);
+  expect(out).toMatch(/This is a \d; the network says \d/);
 });
