@@ -1,3 +1,8 @@
+/**
+ * What `import … from 'striate'` gives.
+ *
+ * @module striate
+ */
 export { backward, grad, gradEnabled, noGrad, type BackwardOptions } from './autograd.js';
 /** Data sets, loaders, transforms and preprocessing. */
 export * as data from './data/index.js';
