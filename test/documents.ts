@@ -16,11 +16,12 @@ export interface Piece {
   code: string;
 }
 
-/** The pieces of a document in their order; blocks without a language are what programs print. */
+/** The pieces of a document in their order. Blocks of text, or of no language, are none. */
 export function piecesOf(document: string): Piece[] {
-  return Array.from(textOf(document).matchAll(/^```(\w+)\n([^]*?)^```$/gm)).flatMap(([, language, code]) =>
-    language === 'sh' ? commandsOf(code!) : [{ language: language!, code: code! }],
-  );
+  return Array.from(textOf(document).matchAll(/^```(\w*)\n([^]*?)^```$/gm))
+    .map(([, language, code]) => ({ language: language!, code: code! }))
+    .filter(({ language }) => !['', 'text'].includes(language))
+    .flatMap((block) => (block.language === 'sh' ? commandsOf(block.code) : [block]));
 }
 
 function commandsOf(block: string): Piece[] {

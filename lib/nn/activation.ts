@@ -25,7 +25,7 @@ export class Tanh extends Module {
   }
 }
 
-/** x where x > 0, else negativeSlope·x; see ops.leakyRelu. */
+/** x where x > 0, else negativeSlope·x; see {@link ops.leakyRelu}. */
 export class LeakyReLU extends Module {
   readonly negativeSlope: number;
 
@@ -43,7 +43,7 @@ export class LeakyReLU extends Module {
   }
 }
 
-/** x where x > 0, else weight·x with a learnt slope, one for all or one for each channel; see ops.prelu. */
+/** x where x > 0, else weight·x with a learnt slope, one for all or one for each channel; see {@link ops.prelu}. */
 export class PReLU extends Module {
   /** [numParameters] */
   readonly weight: Parameter;
@@ -66,14 +66,14 @@ export class PReLU extends Module {
   }
 }
 
-/** min(max(0, x), 6); see ops.relu6. */
+/** min(max(0, x), 6); see {@link ops.relu6}. */
 export class ReLU6 extends Module {
   override forward(x: Tensor): Tensor {
     return ops.relu6(x);
   }
 }
 
-/** x where x > 0, else alpha·(eˣ − 1); see ops.elu. */
+/** x where x > 0, else alpha·(eˣ − 1); see {@link ops.elu}. */
 export class ELU extends Module {
   readonly alpha: number;
 
@@ -91,14 +91,14 @@ export class ELU extends Module {
   }
 }
 
-/** The self-normalizing λ·x where x > 0, else λ·α·(eˣ − 1); see ops.selu. Wants weights of init.lecunNormal. */
+/** The self-normalizing λ·x where x > 0, else λ·α·(eˣ − 1); see {@link ops.selu}. Wants weights of init.lecunNormal. */
 export class SELU extends Module {
   override forward(x: Tensor): Tensor {
     return ops.selu(x);
   }
 }
 
-/** x·Φ(x); see ops.gelu. */
+/** x·Φ(x); see {@link ops.gelu}. */
 export class GELU extends Module {
   readonly approximate: 'none' | 'tanh';
 
@@ -115,35 +115,35 @@ export class GELU extends Module {
   }
 }
 
-/** x/(1 + e⁻ˣ); see ops.silu. */
+/** x/(1 + e⁻ˣ); see {@link ops.silu}. */
 export class SiLU extends Module {
   override forward(x: Tensor): Tensor {
     return ops.silu(x);
   }
 }
 
-/** x·min(max(0, x + 3), 6)/6; see ops.hardswish. */
+/** x·min(max(0, x + 3), 6)/6; see {@link ops.hardswish}. */
 export class Hardswish extends Module {
   override forward(x: Tensor): Tensor {
     return ops.hardswish(x);
   }
 }
 
-/** min(max(0, x + 3), 6)/6; see ops.hardsigmoid, which has others too. */
+/** min(max(0, x + 3), 6)/6; see {@link ops.hardsigmoid}, which has others too. */
 export class Hardsigmoid extends Module {
   override forward(x: Tensor): Tensor {
     return ops.hardsigmoid(x);
   }
 }
 
-/** x·tanh(ln(1 + eˣ)); see ops.mish. */
+/** x·tanh(ln(1 + eˣ)); see {@link ops.mish}. */
 export class Mish extends Module {
   override forward(x: Tensor): Tensor {
     return ops.mish(x);
   }
 }
 
-/** ln(1 + e^(beta·x))/beta; see ops.softplus for the options. */
+/** ln(1 + e^(beta·x))/beta; see {@link ops.softplus} for the options. */
 export class Softplus extends Module {
   readonly options: Readonly<Required<ops.SoftplusOptions>>;
 
@@ -163,14 +163,14 @@ export class Softplus extends Module {
   }
 }
 
-/** ln(1/(1 + e⁻ˣ)); see ops.logSigmoid. */
+/** ln(1/(1 + e⁻ˣ)); see {@link ops.logSigmoid}. */
 export class LogSigmoid extends Module {
   override forward(x: Tensor): Tensor {
     return ops.logSigmoid(x);
   }
 }
 
-/** x/(1 + |x|); see ops.softsign. */
+/** x/(1 + |x|); see {@link ops.softsign}. */
 export class Softsign extends Module {
   override forward(x: Tensor): Tensor {
     return ops.softsign(x);

@@ -5,7 +5,7 @@ import type { Shape, Tensor } from '../tensor.js';
 import { windowsOf, type Window } from './convArithmetic.js';
 import { Module } from './module.js';
 
-/** The mean over as many windows as the output has places, whatever the image's size; see ops.adaptiveAvgPool2d. */
+/** The mean over as many windows as the output has places, whatever the image's size; see {@link ops.adaptiveAvgPool2d}. */
 export class AdaptiveAvgPool2d extends Module {
   readonly outputSize: Pair;
 
@@ -23,7 +23,7 @@ export class AdaptiveAvgPool2d extends Module {
   }
 }
 
-/** The largest value of as many windows as the output has places; see ops.adaptiveMaxPool2d. */
+/** The largest value of as many windows as the output has places; see {@link ops.adaptiveMaxPool2d}. */
 export class AdaptiveMaxPool2d extends Module {
   readonly outputSize: Pair;
 

@@ -12,7 +12,7 @@ export interface Conv2dLayerOptions extends Omit<Conv2dOptions, 'relu' | 'residu
 }
 
 /**
- * 2-D convolution of [N, H, W, inChannels] to [N, OH, OW, outChannels]; see ops.conv2d for the formula.
+ * 2-D convolution of [N, H, W, inChannels] to [N, OH, OW, outChannels]; see {@link ops.conv2d} for the formula.
  *
  * Weights [KH, KW, inChannels/groups, outChannels] and bias start uniform in ±1/√(KH·KW·inChannels/groups), as in
  * PyTorch.

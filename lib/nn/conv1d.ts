@@ -16,7 +16,7 @@ export interface ConvTranspose1dLayerOptions extends Omit<ConvTranspose1dOptions
 }
 
 /**
- * 1-D convolution of [N, L, inChannels] to [N, OL, outChannels]; see ops.conv1d for the formula.
+ * 1-D convolution of [N, L, inChannels] to [N, OL, outChannels]; see {@link ops.conv1d} for the formula.
  *
  * Weights [kernelSize, inChannels/groups, outChannels] and bias start uniform in ±1/√(kernelSize·inChannels/groups), as
  * in PyTorch.
@@ -61,7 +61,7 @@ export class Conv1d extends Module {
 }
 
 /**
- * 1-D transposed convolution of [N, L, inChannels] to [N, OL, outChannels]; see ops.convTranspose1d for the formula.
+ * 1-D transposed convolution of [N, L, inChannels] to [N, OL, outChannels]; see {@link ops.convTranspose1d} for the formula.
  *
  * Weights [kernelSize, outChannels/groups, inChannels] and bias start uniform in ±1/√(kernelSize·outChannels/groups), as
  * in PyTorch.

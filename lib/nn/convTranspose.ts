@@ -12,7 +12,7 @@ export interface ConvTranspose2dLayerOptions extends Omit<ConvTranspose2dOptions
 }
 
 /**
- * 2-D transposed convolution of [N, H, W, inChannels] to [N, OH, OW, outChannels]; see ops.convTranspose2d for the
+ * 2-D transposed convolution of [N, H, W, inChannels] to [N, OH, OW, outChannels]; see {@link ops.convTranspose2d} for the
  * formula.
  *
  * Weights [KH, KW, outChannels/groups, inChannels] and bias start uniform in ±1/√(KH·KW·outChannels/groups), as in

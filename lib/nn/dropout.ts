@@ -47,7 +47,7 @@ export class Dropout extends Dropping {
   }
 }
 
-/** Drops whole channels of sequences [N, L, C] in training; see ops.dropout1d. Default: p = 0.5. */
+/** Drops whole channels of sequences [N, L, C] in training; see {@link ops.dropout1d}. Default: p = 0.5. */
 export class Dropout1d extends Dropping {
   constructor(p = 0.5) {
     super(p);
@@ -58,7 +58,7 @@ export class Dropout1d extends Dropping {
   }
 }
 
-/** Drops whole channels of images [N, H, W, C] in training; see ops.dropout2d. Default: p = 0.5. */
+/** Drops whole channels of images [N, H, W, C] in training; see {@link ops.dropout2d}. Default: p = 0.5. */
 export class Dropout2d extends Dropping {
   constructor(p = 0.5) {
     super(p);
@@ -69,7 +69,7 @@ export class Dropout2d extends Dropping {
   }
 }
 
-/** Dropout for networks of SELU, in training; see ops.alphaDropout. Default: p = 0.5. */
+/** Dropout for networks of SELU, in training; see {@link ops.alphaDropout}. Default: p = 0.5. */
 export class AlphaDropout extends Dropping {
   constructor(p = 0.5) {
     super(p);
@@ -80,7 +80,7 @@ export class AlphaDropout extends Dropping {
   }
 }
 
-/** Multiplies by normal noise with mean 1 in training; see ops.gaussianDropout. Default: p = 0.5; p is below 1. */
+/** Multiplies by normal noise with mean 1 in training; see {@link ops.gaussianDropout}. Default: p = 0.5; p is below 1. */
 export class GaussianDropout extends Dropping {
   constructor(p = 0.5) {
     super(p);
@@ -92,7 +92,7 @@ export class GaussianDropout extends Dropping {
   }
 }
 
-/** Sets elements to 0 in training, without scaling the others; see ops.maskingNoise. Default: p = 0.5. */
+/** Sets elements to 0 in training, without scaling the others; see {@link ops.maskingNoise}. Default: p = 0.5. */
 export class MaskingNoise extends Dropping {
   constructor(p = 0.5) {
     super(p);
@@ -103,7 +103,7 @@ export class MaskingNoise extends Dropping {
   }
 }
 
-/** Adds normal noise with mean 0 in training; see ops.gaussianNoise. */
+/** Adds normal noise with mean 0 in training; see {@link ops.gaussianNoise}. */
 export class GaussianNoise extends Module {
   /** The noise's standard deviation. */
   readonly std: number;

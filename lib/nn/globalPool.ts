@@ -4,7 +4,7 @@ import { requireFlag } from './arguments.js';
 import { windowsOf, type Window } from './convArithmetic.js';
 import { Module } from './module.js';
 
-/** The mean of each image, [N, H, W, C] to [N, C], or [N, 1, 1, C] with `keepDims`; see ops.globalAvgPool2d. */
+/** The mean of each image, [N, H, W, C] to [N, C], or [N, 1, 1, C] with `keepDims`; see {@link ops.globalAvgPool2d}. */
 export class GlobalAvgPool2d extends Module {
   readonly keepDims: boolean;
 
@@ -23,7 +23,7 @@ export class GlobalAvgPool2d extends Module {
   }
 }
 
-/** The largest value of each image, [N, H, W, C] to [N, C], or [N, 1, 1, C] with `keepDims`; see ops.globalMaxPool2d. */
+/** The largest value of each image, [N, H, W, C] to [N, C], or [N, 1, 1, C] with `keepDims`; see {@link ops.globalMaxPool2d}. */
 export class GlobalMaxPool2d extends Module {
   readonly keepDims: boolean;
 

@@ -22,7 +22,7 @@ export interface GroupNormLayerOptions {
 }
 
 /**
- * Layer normalization over the last axes, of these sizes (Ba, Kiros and Hinton, 2016); see ops.layerNorm for the
+ * Layer normalization over the last axes, of these sizes (Ba, Kiros and Hinton, 2016); see {@link ops.layerNorm} for the
  * formula. `weight` starts at 1, `bias` at 0, both of shape normalizedShape.
  */
 export class LayerNorm extends Module {
@@ -62,7 +62,7 @@ export class LayerNorm extends Module {
 
 /**
  * Group normalization of [N, …, numChannels], for each image and each of numGroups equal parts of its channels (Wu and
- * He, 2018); see ops.groupNorm for the formula. `weight` starts at 1, `bias` at 0, both [numChannels].
+ * He, 2018); see {@link ops.groupNorm} for the formula. `weight` starts at 1, `bias` at 0, both [numChannels].
  */
 export class GroupNorm extends Module {
   readonly weight: Parameter | null;

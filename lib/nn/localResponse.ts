@@ -2,7 +2,7 @@ import { localResponseNorm, type LocalResponseNormOptions } from '../ops/localRe
 import type { Tensor } from '../tensor.js';
 import { Module } from './module.js';
 
-/** Local response normalization across `size` channels; see ops.localResponseNorm for the formula and the defaults. */
+/** Local response normalization across `size` channels; see {@link ops.localResponseNorm} for the formula and the defaults. */
 export class LocalResponseNorm extends Module {
   readonly size: number;
   readonly options: Readonly<LocalResponseNormOptions>;

@@ -11,7 +11,7 @@ import { requireSize } from './arguments.js';
 import { windowsOf, type Window } from './convArithmetic.js';
 import { Module } from './module.js';
 
-/** (Σ xᵖ)^(1/p) over each window of [N, L, C], p = normType; see ops.lpPool1d. The stride is the kernel's size unless given. */
+/** (Σ xᵖ)^(1/p) over each window of [N, L, C], p = normType; see {@link ops.lpPool1d}. The stride is the kernel's size unless given. */
 export class LPPool1d extends Module {
   readonly normType: number;
   readonly kernelSize: number;
@@ -35,7 +35,7 @@ export class LPPool1d extends Module {
   }
 }
 
-/** (Σ xᵖ)^(1/p) over each window, p = normType; see ops.lpPool2d. The stride is the kernel's size unless given. */
+/** (Σ xᵖ)^(1/p) over each window, p = normType; see {@link ops.lpPool2d}. The stride is the kernel's size unless given. */
 export class LPPool2d extends Module {
   readonly normType: number;
   readonly kernelSize: Pair;

@@ -11,7 +11,7 @@ function requirePieces(layer: string, pieces: number): void {
 
 /**
  * A fully connected layer whose outputs are each the largest of `pieces` linear functions (Goodfellow et al., 2013): a
- * convex function that is learnt. [..., inFeatures] → [..., outFeatures]; see ops.maxout.
+ * convex function that is learnt. [..., inFeatures] → [..., outFeatures]; see {@link ops.maxout}.
  *
  * `linear` has the weights, [inFeatures, outFeatures·pieces]: those of output j are columns j·pieces and on.
  */
@@ -34,7 +34,7 @@ export class MaxoutLinear extends Module {
 
 /**
  * A convolution whose output channels are each the largest of `pieces` convolutions (Goodfellow et al., 2013).
- * [N, H, W, inChannels] → [N, OH, OW, outChannels]; see ops.maxout, and Conv2d for the options.
+ * [N, H, W, inChannels] → [N, OH, OW, outChannels]; see {@link ops.maxout}, and Conv2d for the options.
  *
  * `conv` has the weights, [KH, KW, inChannels/groups, outChannels·pieces]: those of channel k are k·pieces and on.
  */

@@ -19,7 +19,7 @@ export interface BatchNormLayerOptions {
 }
 
 /**
- * Batch normalization for each channel (Ioffe and Szegedy, 2015); see ops.batchNorm for the formula. In training by the
+ * Batch normalization for each channel (Ioffe and Szegedy, 2015); see {@link ops.batchNorm} for the formula. In training by the
  * statistics of the batch, in use and where it is frozen by the running ones.
  *
  * `weight` starts at 1, `bias` and `runningMean` at 0, `runningVar` at 1; `numBatchesTracked` counts the training

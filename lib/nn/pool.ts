@@ -11,7 +11,7 @@ import type { Tensor } from '../tensor.js';
 import { windowsOf, type Window } from './convArithmetic.js';
 import { Module } from './module.js';
 
-/** The largest value of each window; see ops.maxPool2d. The stride is the kernel's size unless given. */
+/** The largest value of each window; see {@link ops.maxPool2d}. The stride is the kernel's size unless given. */
 export class MaxPool2d extends Module {
   readonly kernelSize: Pair;
   readonly options: MaxPoolOptions;
@@ -42,7 +42,7 @@ export class MaxPool2d extends Module {
   }
 }
 
-/** The mean of each window; see ops.avgPool2d. The stride is the kernel's size unless given. */
+/** The mean of each window; see {@link ops.avgPool2d}. The stride is the kernel's size unless given. */
 export class AvgPool2d extends Module {
   readonly kernelSize: Pair;
   readonly options: AvgPoolOptions;

@@ -21,7 +21,7 @@ function windowTo(size: number, input: Shape): Window {
   return windowOf(Math.ceil(input[1]! / size), {});
 }
 
-/** The largest value of each window of [N, L, C]; see ops.maxPool1d. The stride is the kernel's size unless given. */
+/** The largest value of each window of [N, L, C]; see {@link ops.maxPool1d}. The stride is the kernel's size unless given. */
 export class MaxPool1d extends Module {
   readonly kernelSize: number;
   readonly options: MaxPool1dOptions;
@@ -47,7 +47,7 @@ export class MaxPool1d extends Module {
   }
 }
 
-/** The mean of each window of [N, L, C]; see ops.avgPool1d. The stride is the kernel's size unless given. */
+/** The mean of each window of [N, L, C]; see {@link ops.avgPool1d}. The stride is the kernel's size unless given. */
 export class AvgPool1d extends Module {
   readonly kernelSize: number;
   readonly options: AvgPool1dOptions;
@@ -68,7 +68,7 @@ export class AvgPool1d extends Module {
   }
 }
 
-/** The mean over as many windows as the output has places, whatever the length; see ops.adaptiveAvgPool1d. */
+/** The mean over as many windows as the output has places, whatever the length; see {@link ops.adaptiveAvgPool1d}. */
 export class AdaptiveAvgPool1d extends Module {
   readonly outputSize: number;
 
@@ -87,7 +87,7 @@ export class AdaptiveAvgPool1d extends Module {
   }
 }
 
-/** The largest value of as many windows as the output has places; see ops.adaptiveMaxPool1d. */
+/** The largest value of as many windows as the output has places; see {@link ops.adaptiveMaxPool1d}. */
 export class AdaptiveMaxPool1d extends Module {
   readonly outputSize: number;
 

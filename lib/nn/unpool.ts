@@ -60,7 +60,7 @@ function requireIndices(layer: string, indices: Tensor<'i32'> | undefined): Tens
   );
 }
 
-/** The partial inverse of MaxPool2d with the same kernel, stride and padding; see ops.maxUnpool2d. */
+/** The partial inverse of MaxPool2d with the same kernel, stride and padding; see {@link ops.maxUnpool2d}. */
 export class MaxUnpool2d extends Module {
   readonly kernelSize: Pair;
   readonly stride: Pair;
@@ -103,7 +103,7 @@ export class MaxUnpool2d extends Module {
   }
 }
 
-/** The partial inverse of MaxPool1d with the same kernel, stride and padding; see ops.maxUnpool1d. */
+/** The partial inverse of MaxPool1d with the same kernel, stride and padding; see {@link ops.maxUnpool1d}. */
 export class MaxUnpool1d extends Module {
   readonly kernelSize: number;
   readonly stride: number;

@@ -3,7 +3,7 @@ import type { Shape, Tensor } from '../tensor.js';
 import type { Window } from './convArithmetic.js';
 import { Module } from './module.js';
 
-/** Images or sequences of another size, by `size` or `scaleFactor`; see ops.interpolate. */
+/** Images or sequences of another size, by `size` or `scaleFactor`; see {@link ops.interpolate}. */
 export class Upsample extends Module {
   readonly options: InterpolateOptions;
 

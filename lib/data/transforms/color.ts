@@ -45,7 +45,7 @@ const nothing = 4;
 
 /**
  * Images [N, H, W, 1 or 3] in [0, 1] with brightness, contrast, saturation and hue changed, by what is drawn for each and
- * in an order that is drawn for each; see ops.adjustColors for the formulas.
+ * in an order that is drawn for each; see {@link ops.adjustColors} for the formulas.
  */
 export class ColorJitter extends InputTransform {
   /** What each of the four is drawn from, in adjustColors' order. */

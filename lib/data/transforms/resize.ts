@@ -9,7 +9,7 @@ import { imagesOf, InputTransform, integers, requireRange, type Draws } from './
 export interface ResizeOptions {
   /** Default: 'bilinear'. */
   interpolation?: ImageInterpolation | undefined;
-  /** Whether making images smaller takes in all of their pixels; see ops.resizedCrop. Default: true. */
+  /** Whether making images smaller takes in all of their pixels; see {@link ops.resizedCrop}. Default: true. */
   antialias?: boolean | undefined;
 }
 
