@@ -39,10 +39,25 @@ const files: Record<string, (folder: string) => Promise<void>> = {
 
 /** What a document says that comes out, as the end of its program. */
 const claims: Record<string, string> = {
+  'docs/data.md': `
+    assert.deepEqual([flowers.length, flowers.classes], [4, ['setosa', 'virginica']]);
+    assert.deepEqual([houses.x.shape, houses.y.shape], [[3, 2], [3]]);`,
   'docs/first-network.md': 'assert(accuracy > 0.95);',
+  'docs/performance.md': "assert(totals.get('conv2d') > 0);",
   'docs/pretraining.md': `
     assert.deepEqual([code, back, drawn, dreams].map(({ shape }) => shape), [[3, 8], [3, 64], [3, 64], [5, 64]]);
     assert([...energies].every(Number.isFinite));`,
+  'docs/pytorch.md': `
+    assert(right / test.length > 0.85);
+    assert.deepEqual([...(await a.grad.data())], [1, 2, 3, 1, 2, 3]);`,
+  'docs/tensorflow.md': `
+    assert(accuracy > 0.85);
+    assert.deepEqual(best.shape, [4]);
+    assert.deepEqual([...(await shifted.data())], [-2, 0, 2]);`,
+  'docs/training.md': `
+    assert(accuracy > 0.9);
+    assert.deepEqual(resumed.history.epochs.map(({ epoch }) => epoch), [1, 2, 3, 4]);
+    assert(range.suggestion > 0);`,
   'docs/transfer.md':
     "assert.match(search.codeOf(trainer.model, trainer.optimizer), /^import .* from 'striate';/);",
 };
@@ -113,6 +128,7 @@ test.each(documents.filter((document) => piecesOf(document).some((piece) => isRu
       const program = programOf(document, pieces.filter(isProgram));
       const ran = await run(folder, process.execPath, ['--input-type=module', '-'], program);
       expect(ran.code, ran.err).toBe(0);
+      expect(ran.err).not.toMatch(/warning/i);
       for (const { code } of pieces.filter(isCommand)) {
         const result = await run(folder, 'bash', ['-c', scriptOf(code)]);
         expect(result.code, `${code}\n${result.err}`).toBe(0);
