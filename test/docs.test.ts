@@ -96,11 +96,17 @@ function programOf(document: string, pieces: readonly Piece[]): string {
   return ts.transpileModule(text, { compilerOptions }).outputText;
 }
 
-/** `npx striate` is the bundle of this checkout. Benchmarks are run for less time than they take by themselves. */
+/**
+ * `npx striate` is the bundle of this checkout. Benchmarks are run for less time than they take by themselves, dashboards at
+ * any port.
+ */
 function scriptOf(command: string): string {
   const main = join(packageRoot, 'bundle', 'main.js');
   const npx = `npx() { [[ $1 == striate ]] && shift && node '${main}' "$@"; }`;
-  return `set -euo pipefail\n${npx}\n${command.replace(/^npx striate bench .*/, '$& --seconds 0.01')}\n`;
+  const adapted = command
+    .replace(/^npx striate bench .*/, '$& --seconds 0.01')
+    .replace('--dashboard --', '--dashboard 0 --');
+  return `set -euo pipefail\n${npx}\n${adapted}\n`;
 }
 
 test('what is not run is there, and all else is run', () => {
