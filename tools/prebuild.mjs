@@ -1,84 +1,71 @@
 // `npm run prebuild [-- linux-x64 linux-arm64]`: the addon for each platform below prebuilds/, with the OpenMP runtime beside
-// it. For Linux it is linked against Debian 11's libraries; elsewhere, with what the machine has, for that machine's kind.
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+// it. For Linux with glibc it is linked against Debian 11's libraries; elsewhere, with what the machine has, for its own kind.
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import prebuildify from 'prebuildify';
-import { makeSysroot } from './prebuild/sysroot.mjs';
+import { makeSysroot, toLinkAgainst } from './prebuild/sysroot.mjs';
+import { haveTools } from './prebuild/tools.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const here = `${process.platform}-${process.arch}`;
 const processors = { x64: 'x86_64', arm64: 'aarch64' };
-const linux = Object.keys(processors).map((arch) => `linux-${arch}`);
+/** The C library of Linux, as Node was built with it. */
+const libc = process.report.getReport().header.glibcVersionRuntime ? 'glibc' : 'musl';
+const cross =
+  process.platform === 'linux' && libc === 'glibc'
+    ? Object.keys(processors).map((arch) => `linux-${arch}`)
+    : [];
 
-function fail(message) {
-  console.error(message);
-  process.exit(1);
-}
-
-/** What building for `arch` needs beside Node, by Debian's packages: installed where that is allowed. */
-function haveTools(arch) {
+/** The environment in which cmakeJs.mjs builds for Linux on `arch`. */
+function linuxEnvironment(arch) {
+  if (libc !== 'glibc') return { STRIATE_LIBC: libc };
   const gnu = processors[arch];
-  const wanted = {
+  haveTools({
     [`${gnu}-linux-gnu-g++`]: `g++-${gnu.replace('_', '-')}-linux-gnu`,
     cmake: 'cmake',
     make: 'make',
-  };
-  const missing = Object.entries(wanted)
-    .filter(([command]) => spawnSync(command, ['--version'], { stdio: 'ignore' }).status !== 0)
-    .map(([, name]) => name);
-  if (missing.length === 0) return;
-  const install = ['apt-get', '-qq', 'install', '-y', '--no-install-recommends', ...missing];
-  if (process.getuid() !== 0) fail(`prebuild: ${missing.join(', ')} missing: ${install.join(' ')}`);
-  for (const command of [['apt-get', '-qq', 'update'], install]) {
-    const { status } = spawnSync(command[0], command.slice(1), {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    });
-    if (status !== 0) fail(`prebuild: ${command.join(' ')} failed`);
-  }
+  });
+  const sysroot = join(root, 'build/sysroot', arch);
+  makeSysroot(sysroot, arch, toLinkAgainst);
+  return { STRIATE_LIBC: libc, STRIATE_SYSROOT: sysroot, STRIATE_PROCESSOR: gnu };
 }
 
-function prebuild(target) {
+async function prebuild(target) {
   const [platform, arch] = target.split('-');
+  const linux = platform === 'linux';
   const staging = join(root, 'build/prebuild', target);
+  const place = join(root, 'prebuilds', target);
+  const addon = linux ? `striate.${libc}.node` : 'striate.node';
   mkdirSync(staging, { recursive: true });
-  const environment = { PREBUILD_ARCH: arch };
-  let strip = 'strip';
-  if (platform === 'linux') {
-    haveTools(arch);
-    environment.STRIATE_SYSROOT = join(root, 'build/sysroot', arch);
-    environment.STRIATE_PROCESSOR = processors[arch];
-    strip = `${processors[arch]}-linux-gnu-strip`;
-    makeSysroot(environment.STRIATE_SYSROOT, arch);
-  }
-  Object.assign(process.env, environment);
-  rmSync(join(root, 'prebuilds', target), { recursive: true, force: true });
-  return new Promise((resolve, reject) => {
-    const options = {
-      name: 'striate',
-      platform,
-      arch,
-      cwd: staging,
-      out: root,
-      napi: true,
-      targets: [{ runtime: 'node', target: process.versions.node }],
-      nodeGyp: join(root, 'tools/prebuild/cmakeJs.mjs'),
-      tagLibc: platform === 'linux',
-      libc: 'glibc',
-      strip: platform !== 'win32',
-      stripBin: strip,
-    };
-    prebuildify(options, (error) => (error ? reject(error) : resolve()));
-  });
+  Object.assign(process.env, { PREBUILD_ARCH: arch }, linux ? linuxEnvironment(arch) : {});
+  // What is for another C library stays.
+  for (const old of linux ? [addon, libc] : ['']) rmSync(join(place, old), { recursive: true, force: true });
+  const options = {
+    name: 'striate',
+    platform,
+    arch,
+    cwd: staging,
+    out: root,
+    napi: true,
+    targets: [{ runtime: 'node', target: process.versions.node }],
+    nodeGyp: join(root, 'tools/prebuild/cmakeJs.mjs'),
+    tagLibc: linux,
+    libc,
+    strip: platform !== 'win32',
+    stripBin: cross.includes(target) ? `${processors[arch]}-linux-gnu-strip` : 'strip',
+  };
+  await new Promise((resolve, reject) =>
+    prebuildify(options, (error) => (error ? reject(error) : resolve())),
+  );
+  if (linux) cpSync(join(staging, 'build/Release', libc), join(place, libc), { recursive: true });
 }
 
 const targets = process.argv.slice(2);
-if (targets.length === 0) targets.push(...(process.platform === 'linux' ? linux : [here]));
+if (targets.length === 0) targets.push(...(cross.length > 0 ? cross : [here]));
 for (const target of targets) {
-  if (target !== here && !(process.platform === 'linux' && linux.includes(target)))
-    fail(`prebuild: ${target} cannot be built on ${here}`);
+  if (target !== here && !cross.includes(target))
+    throw new Error(`prebuild: ${target} cannot be built on ${here}`);
   await prebuild(target);
 }

@@ -1,4 +1,5 @@
-// Makes a checkout runnable: checks the tools, installs dependencies, builds what changed.
+// Makes a checkout runnable: checks the tools, installs dependencies, builds what changed. With --packages it only installs
+// dependencies, with --library it makes what of the package needs no compiler as well.
 // Runs before there is a node_modules, so it uses nothing but Node.
 import { spawnSync } from 'node:child_process';
 import {
@@ -28,16 +29,21 @@ const inputs = [
   'tsconfig.build.json',
 ];
 const stamp = join(root, 'build/ready');
+const library = join(root, 'bundle/index.js');
+const buildFailed = 'The build failed; its output is above.';
 
 function fail(message) {
   console.error(message);
   process.exit(1);
 }
 
-function checkTools() {
+function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 19))
     fail(`striate needs Node.js 20.19 or newer; this is ${process.version}.`);
+}
+
+function checkCompiler() {
   const works = (command) => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
   if (!works('cmake'))
     fail('striate is built from source here, which needs CMake. On Debian: apt-get install cmake');
@@ -87,8 +93,12 @@ function changedSince(path, time) {
   return stat.isDirectory() && readdirSync(path).some((name) => changedSince(join(path, name), time));
 }
 
+/** tsc trusts a file of its own over what is really there. */
+function distrustTsc() {
+  if (!existsSync(library)) rmSync(join(root, 'build/tsconfig.build.tsbuildinfo'), { force: true });
+}
+
 function build() {
-  const library = join(root, 'bundle/index.js');
   const addon = join(root, 'build/Release/striate.node');
   const complete = existsSync(library) && existsSync(addon);
   const last = statSync(stamp, { throwIfNoEntry: false });
@@ -96,24 +106,35 @@ function build() {
 
   const firstTime = 'Building the native core and the library (the first time takes a few minutes) ...';
   console.error(complete ? 'Rebuilding what changed ...' : firstTime);
-  // tsc and cmake-js each trust a file of their own over what is really there.
-  if (!existsSync(library)) rmSync(join(root, 'build/tsconfig.build.tsbuildinfo'), { force: true });
+  distrustTsc();
+  // cmake-js trusts a file of its own over what is really there.
   if (!['Makefile', 'build.ninja'].some((file) => existsSync(join(root, 'build', file))))
     rmSync(join(root, 'build/CMakeCache.txt'), { force: true });
   const start = new Date();
-  npm(['run', 'build:all'], 'The build failed; its output is above.');
+  npm(['run', 'build:all'], buildFailed);
   mkdirSync(join(root, 'build'), { recursive: true });
   writeFileSync(stamp, '');
   utimesSync(stamp, start, start);
 }
 
-checkTools();
+const wanted = process.argv[2];
+checkNode();
+if (wanted === undefined) checkCompiler();
 if (!installed()) {
   console.error('Installing the development dependencies ...');
-  // build() runs afterwards, so that it happens in one place, whatever npm thinks of scripts.
+  // What builds runs afterwards, so that it happens in one place, whatever npm thinks of scripts.
   npm(
     ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'],
     '`npm ci` failed; its output is above.',
   );
 }
-build();
+switch (wanted) {
+  case '--packages':
+    break;
+  case '--library':
+    distrustTsc();
+    npm(['run', 'build:ts'], buildFailed);
+    break;
+  default:
+    build();
+}

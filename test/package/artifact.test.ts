@@ -1,6 +1,6 @@
 // The gate that prebuilt addons go through, given wrong ones.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -19,7 +19,7 @@ function compile(args: string[]): void {
 const good = {
   source: 'extern "C" int omp_get_max_threads();\n',
   exported: ['napi_register_module_v1', 'node_api_module_get_api_version_v1'],
-  flags: ['-Wl,-rpath,$ORIGIN', '-Wl,-z,nodelete', '-s', '-L.', '-l:libgomp.so.1'],
+  flags: ['-Wl,-rpath,$ORIGIN/glibc', '-Wl,-z,nodelete', '-s', '-L.', '-Lglibc', '-l:libgomp.so.1'],
 };
 
 function addon(name: string, { source, exported, flags }: typeof good): string {
@@ -33,9 +33,9 @@ function addon(name: string, { source, exported, flags }: typeof good): string {
     `${name}.cc`,
     ...flags,
     '-o',
-    `${name}.node`,
+    `${name}.glibc.node`,
   ]);
-  return join(folder, `${name}.node`);
+  return join(folder, `${name}.glibc.node`);
 }
 
 function gate(file: string, wanted = arch): string[] {
@@ -50,6 +50,7 @@ function gate(file: string, wanted = arch): string[] {
 
 describe('an addon', () => {
   beforeAll(() => {
+    mkdirSync(join(folder, 'glibc'));
     writeFileSync(join(folder, 'gomp.cc'), 'extern "C" int omp_get_max_threads() { return 1; }\n');
     compile([
       '-shared',
@@ -59,7 +60,7 @@ describe('an addon', () => {
       '-Wl,-soname,libgomp.so.1',
       'gomp.cc',
       '-o',
-      'libgomp.so.1',
+      'glibc/libgomp.so.1',
     ]);
   });
 
@@ -78,9 +79,10 @@ describe('an addon', () => {
   test.each([
     ['/usr/lib', ['-Wl,-rpath,/usr/lib']],
     ['', []],
+    ['$ORIGIN', ['-Wl,-rpath,$ORIGIN']],
   ])("that looks for libraries in '%s' is refused", (path, flags) => {
     const problems = gate(addon('path', { ...good, flags: [...flags, ...good.flags.slice(1)] }));
-    expect(problems).toEqual([`looks for libraries in '${path}', wants $ORIGIN`]);
+    expect(problems).toEqual([`looks for libraries in '${path}', wants $ORIGIN/glibc`]);
   });
 
   test('that can be unloaded is refused', () => {
@@ -134,11 +136,39 @@ describe('an addon', () => {
 
   test('without the OpenMP runtime beside it, or with no addon in the file, is refused', () => {
     const alone = mkdtempSync(join(folder, 'alone-'));
-    copyFileSync(addon('alone', good), join(alone, 'alone.node'));
-    expect(gate(join(alone, 'alone.node'))).toEqual(['has no libgomp.so.1 beside it']);
-    writeFileSync(join(folder, 'text.node'), 'not an addon');
-    expect(gate(join(folder, 'text.node'))).toEqual([expect.stringContaining('is not an ELF file')]);
-    expect(gate(join(folder, 'absent.node'))).toEqual(['is missing']);
+    copyFileSync(addon('alone', good), join(alone, 'alone.glibc.node'));
+    expect(gate(join(alone, 'alone.glibc.node'))).toEqual(['has no glibc/libgomp.so.1 beside it']);
+    writeFileSync(join(folder, 'text.glibc.node'), 'not an addon');
+    expect(gate(join(folder, 'text.glibc.node'))).toEqual([expect.stringContaining('is not an ELF file')]);
+    expect(gate(join(folder, 'absent.glibc.node'))).toEqual(['is missing']);
+  });
+
+  test('for one C library under the name of the other, or of none, is refused', () => {
+    const flags = ['-Wl,-soname,libc.so.6', '-nostdlib', '-shared', '-fPIC', 'gomp.cc', '-o', 'libplain.so'];
+    compile(flags);
+    const file = addon('named', { ...good, flags: [...good.flags, '-lplain'] });
+    expect(gate(file)).toEqual([]);
+    const musl = join(folder, 'named.musl.node');
+    copyFileSync(file, musl);
+    expect(gate(musl)).toEqual([
+      'needs libc.so.6',
+      "looks for libraries in '$ORIGIN/glibc', wants $ORIGIN/musl",
+      'has no musl/libgomp.so.1 beside it',
+    ]);
+    const nameless = join(folder, 'named.node');
+    copyFileSync(file, nameless);
+    expect(gate(nameless)).toEqual(['is not named after a C library']);
+  });
+
+  test('whose OpenMP runtime needs another library is refused', () => {
+    const here = mkdtempSync(join(folder, 'needy-'));
+    compile(['-shared', '-fPIC', '-nostdlib', '-Wl,-soname,libfar.so.1', 'gomp.cc', '-o', 'libfar.so']);
+    mkdirSync(join(here, 'glibc'));
+    const runtime = join(here, 'glibc/libgomp.so.1');
+    const flags = ['-Wl,--no-as-needed', '-Wl,-soname,libgomp.so.1', '-L.', '-lfar', '-s'];
+    compile(['-shared', '-fPIC', '-nostdlib', 'gomp.cc', ...flags, '-o', runtime]);
+    copyFileSync(addon('needy', good), join(here, 'needy.glibc.node'));
+    expect(gate(join(here, 'needy.glibc.node'))).toEqual(['libgomp.so.1 needs libfar.so.1']);
   });
 
   test('that is too large is refused', () => {

@@ -1,22 +1,17 @@
 // What has to hold of a prebuilt addon and of the OpenMP runtime beside it, as binutils tells it without running them.
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 const machines = { x64: 'Advanced Micro Devices X86-64', arm64: 'AArch64' };
 const runtime = 'libgomp.so.1';
-// Of glibc's own, and what comes along; libstdc++ and libgcc are inside.
-const expectedLibraries = new Set([
-  runtime,
-  'libc.so.6',
-  'libm.so.6',
-  'libdl.so.2',
-  'libpthread.so.0',
-  'ld-linux-x86-64.so.2',
-  'ld-linux-aarch64.so.1',
-]);
+/** What a C library brings; libstdc++ and libgcc are inside. */
+const librariesOf = {
+  glibc: /^(lib(c\.so\.6|m\.so\.6|dl\.so\.2|pthread\.so\.0)|ld-linux-(x86-64\.so\.2|aarch64\.so\.1))$/,
+  musl: /^libc\.musl-(x86_64|aarch64)\.so\.1$/,
+};
 const expectedExports = new Set(['napi_register_module_v1', 'node_api_module_get_api_version_v1']);
 
 export const limits = { glibc: '2.31', megabytes: 12 };
@@ -68,7 +63,7 @@ export function glibcOf({ versions }) {
     .at(-1);
 }
 
-function* problemsOfBoth(found, arch) {
+function* problemsOfBoth(found, arch, libc) {
   if (found.machine !== machines[arch]) yield `is for ${found.machine}, wants ${machines[arch]}`;
   for (const { name, version } of found.versions) {
     const [, library, number] = /^([A-Z]+)_([\d.]+)$/.exec(version) ?? [];
@@ -77,21 +72,27 @@ function* problemsOfBoth(found, arch) {
     if (['GLIBCXX', 'CXXABI', 'GCC'].includes(library))
       yield `${name} wants ${version}, but the C++ runtime is to be inside`;
   }
+  for (const library of found.libraries)
+    if (library !== runtime && !librariesOf[libc].test(library)) yield `needs ${library}`;
   if (!found.stripped) yield 'is not stripped';
 }
 
-/** What is wrong with a prebuilt addon for Linux on `arch`, a line each; nothing where it is good. */
+/**
+ * What is wrong with a prebuilt addon for Linux on `arch`, a line each; nothing where it is good. Its name tells the C library,
+ * as in striate.glibc.node, and in a folder of that name is the OpenMP runtime.
+ */
 export function problemsOf(file, arch) {
   if (!existsSync(file)) return ['is missing'];
+  const libc = /\.(glibc|musl)\.node$/.exec(file)?.[1];
+  if (libc === undefined) return ['is not named after a C library'];
   const problems = [];
   try {
     const found = inspect(file);
-    problems.push(...problemsOfBoth(found, arch));
-    for (const library of found.libraries)
-      if (!expectedLibraries.has(library)) problems.push(`needs ${library}`);
+    problems.push(...problemsOfBoth(found, arch, libc));
     if (!found.libraries.includes(runtime)) problems.push(`does not need ${runtime}`);
-    if (found.runPath !== '$ORIGIN')
-      problems.push(`looks for libraries in '${found.runPath}', wants $ORIGIN`);
+    const runPath = `$ORIGIN/${libc}`;
+    if (found.runPath !== runPath)
+      problems.push(`looks for libraries in '${found.runPath}', wants ${runPath}`);
     if (!found.stays) problems.push('can be unloaded while its thread runs: nodelete is missing');
     for (const name of found.exports) if (!expectedExports.has(name)) problems.push(`exports ${name}`);
     for (const name of expectedExports)
@@ -102,11 +103,10 @@ export function problemsOf(file, arch) {
   const megabytes = statSync(file).size / 2 ** 20;
   if (megabytes > limits.megabytes)
     problems.push(`has ${megabytes.toFixed(1)} MiB, at most ${limits.megabytes} are allowed`);
-  const beside = join(dirname(file), runtime);
-  if (!existsSync(beside)) return [...problems, `has no ${runtime} beside it`];
+  const beside = join(dirname(file), libc, runtime);
+  if (!existsSync(beside)) return [...problems, `has no ${libc}/${runtime} beside it`];
   try {
-    for (const problem of problemsOfBoth(inspect(beside), arch))
-      problems.push(`${basename(beside)} ${problem}`);
+    for (const problem of problemsOfBoth(inspect(beside), arch, libc)) problems.push(`${runtime} ${problem}`);
   } catch (error) {
     problems.push(error.message);
   }

@@ -11,6 +11,7 @@ const cmakeJs = join(
   dirname(createRequire(import.meta.url).resolve('cmake-js/package.json')),
   'bin/cmake-js',
 );
+const { PREBUILD_ARCH, STRIATE_LIBC, STRIATE_SYSROOT } = process.env;
 const { status } = spawnSync(
   process.execPath,
   [
@@ -18,10 +19,9 @@ const { status } = spawnSync(
     'build',
     `--directory=${root}`,
     `--out=${join(process.cwd(), 'build')}`,
-    `--arch=${process.env.PREBUILD_ARCH}`,
-    ...(process.env.STRIATE_SYSROOT === undefined
-      ? []
-      : [`--CDCMAKE_TOOLCHAIN_FILE=${join(root, 'tools/prebuild/toolchain.cmake')}`]),
+    `--arch=${PREBUILD_ARCH}`,
+    ...(STRIATE_LIBC ? [`--CDSTRIATE_LIBC=${STRIATE_LIBC}`] : []),
+    ...(STRIATE_SYSROOT ? [`--CDCMAKE_TOOLCHAIN_FILE=${join(root, 'tools/prebuild/toolchain.cmake')}`] : []),
     '--parallel=2',
   ],
   { stdio: ['ignore', 'inherit', 'inherit'] },

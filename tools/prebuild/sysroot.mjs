@@ -1,4 +1,4 @@
-// Debian 11's C and C++ libraries, which a prebuilt addon is linked against: it then runs wherever glibc is 2.31 or newer.
+// Debian 11's C and C++ libraries. Linked against these, a prebuilt addon runs wherever glibc is 2.31 or newer.
 import { spawnSync } from 'node:child_process';
 import {
   existsSync,
@@ -14,7 +14,8 @@ import { dirname, join, relative } from 'node:path';
 import { debianMirror } from './debian.mjs';
 
 const keys = '/usr/share/keyrings/debian-archive-keyring.gpg';
-const packages = [
+/** What an addon is linked against. */
+export const toLinkAgainst = [
   'libc6',
   'libc6-dev',
   'libgcc-10-dev',
@@ -67,8 +68,8 @@ function makeLinksRelative(root, folder = root) {
   }
 }
 
-/** Makes `folder` such a root for `arch`, x64 or arm64, from packages whose signatures apt checks; once. */
-export function makeSysroot(folder, arch) {
+/** Makes `folder` a root of these packages for `arch`, x64 or arm64, whose signatures apt checks; once. */
+export function makeSysroot(folder, arch, packages) {
   if (existsSync(folder)) return;
   const partial = `${folder}.partial`;
   rmSync(partial, { recursive: true, force: true });

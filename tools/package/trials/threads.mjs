@@ -1,10 +1,10 @@
-// The training of train.mjs in two Workers at once and in a child process: each comes to the same.
+// The steps of steps.mjs in a Worker, in two at once and in a child process: each comes to the same.
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 
-const program = new URL('train.mjs', import.meta.url);
+const program = new URL('steps.mjs', import.meta.url);
 
 function inWorker() {
   return new Promise((resolve, reject) => {
@@ -26,7 +26,7 @@ async function inChild() {
   return stdout;
 }
 
-const results = [...(await Promise.all([inWorker(), inWorker()])), await inChild()];
+const results = [await inWorker(), ...(await Promise.all([inWorker(), inWorker()])), await inChild()];
 const lastLines = results.map((printed) => printed.trim().split('\n').at(-1));
 if (new Set(lastLines).size !== 1) throw new Error(`results differ: ${lastLines.join(' | ')}`);
 console.log(lastLines[0]);
