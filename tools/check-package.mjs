@@ -7,16 +7,19 @@ import { fileURLToPath } from 'node:url';
 import { addon } from './package/checks/addon.mjs';
 import { arm64 } from './package/checks/arm64.mjs';
 import { quickstart } from './package/checks/quickstart.mjs';
-import { room } from './package/checks/room.mjs';
+import { bunAlone, room } from './package/checks/room.mjs';
 import { pack, publint, tarball, typesResolve } from './package/checks/tarball.mjs';
 import { types } from './package/checks/types.mjs';
+import { managers } from './package/programs.mjs';
 import { Table } from './package/table.mjs';
 import { haveTools } from './prebuild/tools.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const platforms = ['linux-x64', 'linux-arm64'];
-/** A package manager for each Node in each Debian, so that every pair of two of them comes up. */
-const rooms = ['npm 11', 'npm 12', 'pnpm 10', 'pnpm 12', 'Yarn 4', 'Bun'];
+const versions = ['20', '22', '24', '26'];
+
+if (process.platform !== 'linux' || process.arch !== 'x64' || process.getuid() !== 0)
+  throw new Error('check:package wants Debian 12 on x64, and root, who makes rooms');
 
 haveTools({ debootstrap: 'debootstrap', 'qemu-aarch64': 'qemu-user', readelf: 'binutils' });
 const place = { root, work: join(root, 'build/package'), trials: join(root, 'tools/package/trials') };
@@ -29,16 +32,19 @@ await table.check('publint', () => publint(place));
 await table.check('arethetypeswrong', () => typesResolve(place));
 await table.check('strict TypeScript', () => types(place));
 for (const release of [11, 12]) {
-  for (const version of ['20', '22', '24', '26'])
+  for (const version of versions)
     await table.check(`Debian ${release}, Node ${version}, npm 11`, () =>
       room(place, { release, version, manager: 'npm 11' }),
     );
-  for (const manager of rooms.slice(1))
+  for (const manager of Object.keys(managers).filter((name) => name !== 'npm 11'))
     await table.check(`Debian ${release}, Node 24, ${manager}`, () =>
       room(place, { release, version: '24', manager }),
     );
+  await table.check(`Debian ${release}, Bun alone`, () => bunAlone(place, release));
   await table.check(`Debian ${release}, quickstart`, () => quickstart(place, release));
 }
-for (const version of ['20', '22', '24', '26'])
-  await table.check(`arm64 under qemu, Node ${version}`, () => arm64(place, version));
+for (const version of versions)
+  await table.check(`arm64 under qemu, Node ${version}`, () =>
+    arm64(place, version, { whole: version === '24' }),
+  );
 process.exitCode = table.close() ? 0 : 1;

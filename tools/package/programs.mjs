@@ -22,6 +22,12 @@ export function nodeFolder({ work }, version, arch = 'x64') {
   return fromRegistry(join(work, 'programs'), `node-linux-${arch}@${version}`);
 }
 
+/** What Node of a version takes for its permission model, and what striate is to be allowed then. */
+export function permission(version) {
+  const model = Number(version) >= 22 ? '--permission' : '--experimental-permission';
+  return [model, '--allow-addons', '--allow-fs-read=*'];
+}
+
 const npm = { name: 'npm', program: 'bin/npm-cli.js', add: ['install', '--ignore-scripts'] };
 const pnpm = { name: 'pnpm', add: ['add', '--ignore-scripts'] };
 

@@ -65,6 +65,7 @@ export class Room {
     const separate = ['--mount', '--pid', '--fork', '--kill-child'];
     return run('unshare', [...separate, 'bash', '-c', script, 'room', this.root, command, ...args], {
       seconds,
+      label: [command, ...args].join(' '),
       env: {
         PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
         HOME: '/home/project',

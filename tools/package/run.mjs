@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 
-/** Runs a command to its end or to its limit; what it printed, or an error that has it. */
-export function run(command, args, { seconds = 600, ...options } = {}) {
+/** Runs a command to its end or to its limit; what it printed, or an error that has it and what to call the command. */
+export function run(command, args, { seconds = 600, label, ...options } = {}) {
   const { status, signal, stdout, stderr, error } = spawnSync(command, args, {
     encoding: 'utf8',
     maxBuffer: 2 ** 26,
@@ -12,7 +12,7 @@ export function run(command, args, { seconds = 600, ...options } = {}) {
   if (status === 0) return stdout;
   const reason =
     error?.code === 'ETIMEDOUT' ? `took more than ${seconds} s` : (error?.message ?? signal ?? status);
-  throw new Error(`${command} ${args.join(' ')}: ${reason}\n${stdout ?? ''}${stderr ?? ''}`);
+  throw new Error(`${label ?? [command, ...args].join(' ')}: ${reason}\n${stdout ?? ''}${stderr ?? ''}`);
 }
 
 /** What a trial says in its last line. */

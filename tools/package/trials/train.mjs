@@ -1,5 +1,5 @@
 // A LeNet-5 learns the digits that the package carries; the last line is what it came to.
-import { cpuInfo, data, loss, models, optim, setSeed, Trainer } from 'striate';
+import { data, loss, models, optim, setSeed, Trainer } from 'striate';
 
 setSeed(7);
 const { train, test } = await data.digits();
@@ -10,6 +10,6 @@ const trainer = new Trainer(model, {
   metrics: ['accuracy'],
 });
 await trainer.fit(train, { epochs: 6, batchSize: 32, seed: 1 });
-const { accuracy, loss: left } = await trainer.evaluate(test);
+const { accuracy } = await trainer.evaluate(test);
 if (!(accuracy > 0.93)) throw new Error(`LeNet-5 came to an accuracy of ${accuracy}`);
-console.log(JSON.stringify({ accuracy: accuracy.toFixed(4), loss: left, isa: cpuInfo().isa }));
+console.log(JSON.stringify({ accuracy: `${(100 * accuracy).toFixed(1)}%` }));
