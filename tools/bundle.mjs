@@ -1,7 +1,8 @@
 // Puts what tsc wrote into few files, as the package carries it: Node takes longer to find and link hundreds of modules than to
 // compile them. Dynamic imports stay files of their own.
-import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
@@ -18,3 +19,15 @@ rmSync(join(root, 'bundle'), { recursive: true, force: true });
 // Names stay: errors and summaries show those of classes.
 await bundle.write({ dir: join(root, 'bundle'), format: 'esm', keepNames: true, comments: false });
 await bundle.close();
+
+// What `striate build` compiles against: it has no network and no package manager to ask for it.
+const require = createRequire(import.meta.url);
+const headers = {
+  'node-addon-api': ['LICENSE.md', 'napi.h', 'napi-inl.h', 'napi-inl.deprecated.h'],
+  'node-api-headers': ['LICENSE', 'include', 'def/node_api.def'],
+};
+for (const [name, parts] of Object.entries(headers)) {
+  const folder = dirname(require.resolve(`${name}/package.json`));
+  for (const part of parts)
+    cpSync(join(folder, part), join(root, 'bundle/headers', name, part), { recursive: true });
+}
