@@ -56,7 +56,9 @@ export function recordCalls<T>(recorder: CallRecorder, work: () => T): T {
 function load(folder: string): Binding {
   const require = createRequire(import.meta.url);
   const { resolve } = require('node-gyp-build') as { resolve: (folder: string) => string };
-  const remedy = 'With a C++20 compiler and CMake, `npx striate build` makes one.';
+  const remedy = () =>
+    `this package carries: ${carried(folder).sort().join(', ') || 'none'}. ` +
+    'With a C++20 compiler and CMake, `npx striate build` makes one.';
   let file: string;
   try {
     file = resolve(folder);
@@ -64,8 +66,7 @@ function load(folder: string): Binding {
     const told = (what: string) => new RegExp(`\\b${what}=(\\w+)`).exec(String(cause))?.[1] ?? '';
     const libc = process.platform === 'linux' ? `-${told('libc')}` : '';
     const here = `${told('platform')}-${told('arch')}${libc}`;
-    const there = carried(folder).join(', ') || 'none';
-    throw new StriateError(`no addon for ${here}; this package carries: ${there}. ${remedy}`, { cause });
+    throw new StriateError(`no addon for ${here}; ${remedy()}`, { cause });
   }
   try {
     return require(file) as Binding;
@@ -73,7 +74,7 @@ function load(folder: string): Binding {
     const reason = cause instanceof Error ? cause.message : String(cause);
     // The addon itself refuses what STRIATE_ISA says: building it again would not help.
     if (cause instanceof RangeError) throw new StriateError(reason, { cause });
-    throw new StriateError(`the addon cannot be loaded here: ${reason}. ${remedy}`, { cause });
+    throw new StriateError(`the addon cannot be loaded here: ${reason}; ${remedy()}`, { cause });
   }
 }
 

@@ -6,10 +6,14 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { addon } from './package/checks/addon.mjs';
 import { arm64 } from './package/checks/arm64.mjs';
+import { esbuild, permissions } from './package/checks/bundler.mjs';
+import { image } from './package/checks/image.mjs';
 import { quickstart } from './package/checks/quickstart.mjs';
 import { bunAlone, room } from './package/checks/room.mjs';
+import { source } from './package/checks/source.mjs';
 import { pack, publint, tarball, typesResolve } from './package/checks/tarball.mjs';
 import { types } from './package/checks/types.mjs';
+import { Guide } from './package/guide.mjs';
 import { managers } from './package/programs.mjs';
 import { Table } from './package/table.mjs';
 import { haveTools } from './prebuild/tools.mjs';
@@ -47,4 +51,11 @@ for (const version of versions)
   await table.check(`arm64 under qemu, Node ${version}`, () =>
     arm64(place, version, { whole: version === '24' }),
   );
+
+const guide = new Guide(join(root, 'docs/deployment.md'));
+await table.check('Where nothing fits: built from source', () => source(place, guide));
+await table.check('esbuild', () => esbuild(place, guide));
+await table.check('permissions', () => permissions(place, guide));
+await table.check('Dockerfile', () => image(place, guide));
+if (table.words.length === 0) await table.check('docs/deployment.md', () => guide.allTaken());
 process.exitCode = table.close() ? 0 : 1;

@@ -1,51 +1,58 @@
-// Where no addon fits: what is said, and that the guide's commands mend it.
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { install, npmRoom, ownDebian, refusal, trained } from '../npmRoom.mjs';
+import { trained, withPackage } from '../npmRoom.mjs';
 
 /** The addons below `prebuilds`, as the error lists them. */
 function carried(prebuilds) {
-  return readdirSync(prebuilds).flatMap((platform) =>
+  const names = readdirSync(prebuilds).flatMap((platform) =>
     readdirSync(join(prebuilds, platform)).flatMap((file) => {
-      const [, libc] = /^striate(?:\.(\w+))?\.node$/.exec(file) ?? [];
-      return libc ? [`${platform}-${libc}`] : file === 'striate.node' ? [platform] : [];
+      const [addon, libc] = /^striate(?:\.(\w+))?\.node$/.exec(file) ?? [];
+      return addon === undefined ? [] : [libc ? `${platform}-${libc}` : platform];
     }),
   );
+  return names.sort().join(', ') || 'none';
 }
 
-function expectToSay(said, parts) {
-  for (const part of parts) if (!said.includes(part)) throw new Error(`'${part}' is not in: ${said}`);
-}
-
-export function builtFromSource({ work, programs, tarball, trials, guide }) {
-  const room = npmRoom(ownDebian(work, 'compiler'), programs, '24');
-  install(room, tarball, trials);
-  const prebuilds = join(room.project, 'node_modules/striate/prebuilds');
-  const alpine = join(room.root, 'etc/alpine-release');
-  const remedy = '`npx striate build`';
-  const expectRefusal = (platform) =>
-    expectToSay(refusal(room, 'node', ['train.mjs']), [
-      `no addon for ${platform}; this package carries: ${carried(prebuilds).sort().join(', ') || 'none'}.`,
-      remedy,
-    ]);
-
-  // By this file, musl is told from glibc.
-  rmSync(join(prebuilds, 'linux-x64/striate.musl.node'), { force: true });
-  writeFileSync(alpine, '3.22.0\n');
-  expectRefusal('linux-x64-musl');
-  rmSync(alpine);
-  rmSync(join(prebuilds, 'linux-x64'), { recursive: true });
-  expectRefusal('linux-x64-glibc');
-
-  expectToSay(refusal(room, 'npx', ['striate', 'build']), [
-    'striate: build: wants CMake, a C++ compiler, make, which this machine does not have. On Debian: apt-get install',
-  ]);
-  for (const command of guide.commands('Where nothing fits')) {
-    // Building has no network.
-    const cutOff = command.startsWith('npx ') ? ['unshare', '--net'] : [];
-    const [program, ...args] = [...cutOff, 'sh', '-c', command];
-    room.run(program, args, { seconds: 1200, env: { DEBIAN_FRONTEND: 'noninteractive' } });
+/** Has a program fail, and say this. */
+function expectRefusal(room, command, args, part) {
+  let said;
+  try {
+    room.run(command, args);
+  } catch (error) {
+    said = error.message;
   }
-  writeFileSync(alpine, '3.22.0\n');
-  return trained(room.run('node', ['train.mjs']));
+  if (said === undefined) throw new Error(`${command} ${args.join(' ')} did not fail`);
+  if (!said.includes(part)) throw new Error(`'${part}' is not in what was said: ${said}`);
+}
+
+/** Where no addon fits, it is said what is carried and how to build one; the guide's commands do. */
+export function source(place, guide) {
+  return withPackage(place, [], (room) => {
+    const prebuilds = join(room.project, 'node_modules/striate/prebuilds');
+    // By this file, musl is told from glibc.
+    const alpine = join(room.root, 'etc/alpine-release');
+    const refused = (platform) => {
+      const remedy = 'With a C++20 compiler and CMake, `npx striate build` makes one.';
+      const said = `no addon for ${platform}; this package carries: ${carried(prebuilds)}. ${remedy}`;
+      expectRefusal(room, 'node', ['train.mjs'], said);
+    };
+    rmSync(join(prebuilds, 'linux-x64/striate.musl.node'), { force: true });
+    writeFileSync(alpine, '3.22.0\n');
+    refused('linux-x64-musl');
+    rmSync(alpine);
+    rmSync(join(prebuilds, 'linux-x64'), { recursive: true });
+    refused('linux-x64-glibc');
+
+    const missing = 'striate: build: wants CMake, a C++ compiler, make, which this machine does not have.';
+    expectRefusal(room, 'npx', ['striate', 'build'], missing);
+    for (const command of guide.commands('Where nothing fits')) {
+      const program = ['sh', '-c', command];
+      // Building has no network.
+      if (command.startsWith('npx ')) program.unshift('unshare', '--net');
+      const env = { DEBIAN_FRONTEND: 'noninteractive' };
+      room.run(program[0], program.slice(1), { seconds: 1200, env });
+    }
+    if (existsSync(join(prebuilds, 'linux-x64'))) throw new Error('an addon came from elsewhere');
+    return trained(room.run('node', ['train.mjs']));
+  });
 }
