@@ -64,8 +64,8 @@ function load(folder: string): Binding {
     file = resolve(folder);
   } catch (cause) {
     const told = (what: string) => new RegExp(`\\b${what}=(\\w+)`).exec(String(cause))?.[1] ?? '';
-    const libc = process.platform === 'linux' ? `-${told('libc')}` : '';
-    const here = `${told('platform')}-${told('arch')}${libc}`;
+    const platform = told('platform');
+    const here = `${platform}-${told('arch')}${platform === 'linux' ? `-${told('libc')}` : ''}`;
     throw new StriateError(`no addon for ${here}; ${remedy()}`, { cause });
   }
   try {

@@ -77,7 +77,9 @@ test('a build that fails leaves what there was, and nothing else', () => {
 
   program('cmake', 'case "$1" in --build) exit 3;; esac');
   program('make', '');
-  expect(build().stderr).toMatch(/^striate: build: wants a C\+\+ compiler, which this machine does not have\./);
+  expect(build().stderr).toMatch(
+    /^striate: build: wants a C\+\+ compiler, which this machine does not have\./,
+  );
   program('clang++', '');
   const { status, stderr } = build();
   expect(status).toBe(1);
