@@ -72,8 +72,9 @@ function load(folder: string): Binding {
     return require(file) as Binding;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    // The addon itself refuses what STRIATE_ISA says: building it again would not help.
-    if (cause instanceof RangeError) throw new StriateError(reason, { cause });
+    // The addon itself refuses what STRIATE_ISA says, or Node any addon: building it again would not help.
+    const disabled = (cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED';
+    if (cause instanceof RangeError || disabled) throw new StriateError(reason, { cause });
     throw new StriateError(`the addon cannot be loaded here: ${reason}; ${remedy()}`, { cause });
   }
 }

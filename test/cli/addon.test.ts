@@ -57,6 +57,16 @@ test('an addon that cannot be loaded is told with the reason, and how to build',
   expect(stderr).toContain(`; ${remedy}`);
 });
 
+test('where Node may load none, building is no remedy', () => {
+  const { status, stderr } = run(['info'], {
+    npm_config_platform: 'linux',
+    npm_config_arch: 'x64',
+    NODE_OPTIONS: '--no-addons',
+  });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^striate: .*addons is disabled\.?\n$/);
+});
+
 test('build needs no addon to say what it wants', () => {
   const help = run(['build', '--help'], { npm_config_arch: 'riscv64' });
   expect(help.status).toBe(0);
