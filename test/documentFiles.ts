@@ -10,12 +10,15 @@ const sizes = { train: 256, t10k: 64 };
 export async function makeDigits(folder: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const { train, test } = await data.digits({ side: 28 });
-  for (const [name, part] of [['train', train], ['t10k', test]] as const) {
+  for (const [name, part] of [
+    ['train', train],
+    ['t10k', test],
+  ] as const) {
     const n = sizes[name];
     const [pixels, labels] = [await part.x.data(), await part.y.data()];
     writeFileSync(join(folder, `${name}-images-idx3-ubyte`), idx([n, 28, 28], pixels as Uint8Array));
     writeFileSync(join(folder, `${name}-labels-idx1-ubyte`), idx([n], Uint8Array.from(labels)));
-  } // prettier-ignore
+  }
   const record = 1 + 32 * 32 * 3;
   for (const name of ['data_batch_1', 'test_batch']) {
     const records = Buffer.from(

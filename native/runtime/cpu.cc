@@ -3,9 +3,11 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <fstream>
 #include <memory>
+#include <string_view>
 #include <thread>
 
 #include "kernels/kernel.h"
@@ -23,53 +25,58 @@ namespace striate {
 namespace {
 
 struct Isa {
-  std::string name;
+  std::string_view name;
   int64_t lanes;
-  bool runs;  // on this machine
+  bool (*runs)();  // on this machine
 };
 
 template <class Vec>
-Isa isa();
+struct IsaOf;
+
+bool always() { return true; }
 
 template <>
-[[maybe_unused]] Isa isa<Scalar>() {
-  return {"scalar", 1, true};
-}
+struct IsaOf<Scalar> {
+  static constexpr Isa isa{"scalar", 1, always};
+};
 
 #if defined(__x86_64__) || defined(_M_X64)
 #if defined(_MSC_VER)
 bool hasAvx2() { return IsProcessorFeaturePresent(40 /* PF_AVX2_INSTRUCTIONS_AVAILABLE */); }
-bool hasAvx512() { return IsProcessorFeaturePresent(41 /* PF_AVX512F_INSTRUCTIONS_AVAILABLE */); }
+bool hasAvx512() {
+  return hasAvx2() && IsProcessorFeaturePresent(41 /* PF_AVX512F_INSTRUCTIONS_AVAILABLE */);
+}
 #else
 bool hasAvx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 bool hasAvx512() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+  return hasAvx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 #endif
 
 template <>
-[[maybe_unused]] Isa isa<Avx2>() {
-  return {"avx2", 8, hasAvx2()};
-}
+struct IsaOf<Avx2> {
+  static constexpr Isa isa{"avx2", 8, hasAvx2};
+};
 
 template <>
-[[maybe_unused]] Isa isa<Avx512>() {
-  return {"avx512", 16, hasAvx2() && hasAvx512()};
-}
+struct IsaOf<Avx512> {
+  static constexpr Isa isa{"avx512", 16, hasAvx512};
+};
 #else
 template <>
-[[maybe_unused]] Isa isa<Neon>() {
-  return {"neon", 4, true};  // every armv8 has it
-}
+struct IsaOf<Neon> {
+  static constexpr Isa isa{"neon", 4, always};  // every armv8 has it
+};
 #endif
 
 template <class... Vecs>
-std::vector<Isa> isasOf(IsaList<Vecs...>) {
-  return {isa<Vecs>()...};
+constexpr std::array<Isa, sizeof...(Vecs)> isasOf(IsaList<Vecs...>) {
+  return {IsaOf<Vecs>::isa...};
 }
 
-const std::vector<Isa> compiled = isasOf(Isas{});
+// A constant: the compute thread may still ask for lanes when the process has destroyed its variables.
+constexpr auto compiled = isasOf(Isas{});
 
 int isaIndex = 0;
 std::atomic<int> threadCount{0};
@@ -101,7 +108,7 @@ std::string modelName() {
 CpuInfo readInfo() {
   CpuInfo info;
   for (const Isa& isa : compiled)
-    if (isa.runs) info.supported.push_back(isa.name);
+    if (isa.runs()) info.supported.emplace_back(isa.name);
   info.isa = compiled[static_cast<size_t>(isaIndex)].name;
   info.model = modelName();
   info.cores = availableCores();
@@ -123,8 +130,8 @@ void chooseIsa(const char* forced) {
   std::string known;
   int chosen = -1;
   for (size_t i = 0; i < compiled.size(); ++i) {
-    if (!compiled[i].runs) continue;
-    known += (known.empty() ? "" : ", ") + compiled[i].name;
+    if (!compiled[i].runs()) continue;
+    known.append(known.empty() ? "" : ", ").append(compiled[i].name);
     if (any || compiled[i].name == forced) chosen = static_cast<int>(i);
   }
   if (known.empty())

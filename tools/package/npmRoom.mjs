@@ -5,12 +5,17 @@ import { managerFolder, nodeFolder } from './programs.mjs';
 import { debianRoot, Room } from './rooms.mjs';
 import { told } from './run.mjs';
 
-/** A Debian 12 with this version of Node and the npm that comes with it, and an empty project; whoever made it removes it. */
-export function npmRoom(place, version = '24') {
-  const room = new Room(place, debianRoot(place, 12), {
+/** What such a room has beside its Debian. */
+export function nodeAndNpm(place, version = '24') {
+  return {
     folders: { node: nodeFolder(place, version), npm: managerFolder(place, 'npm 11') },
     programs: { node: 'node/bin/node', npm: 'npm/bin/npm-cli.js', npx: 'npm/bin/npx-cli.js' },
-  });
+  };
+}
+
+/** A Debian 12 with this version of Node and the npm that comes with it, and an empty project; whoever made it removes it. */
+export function npmRoom(place, version) {
+  const room = new Room(place, debianRoot(place, 12), nodeAndNpm(place, version));
   writeFileSync(join(room.project, 'package.json'), '{ "private": true }\n');
   return room;
 }

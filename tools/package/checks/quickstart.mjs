@@ -1,15 +1,11 @@
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
-import { managerFolder, nodeFolder } from '../programs.mjs';
+import { nodeAndNpm } from '../npmRoom.mjs';
 import { debianRoot, inRoom } from '../rooms.mjs';
 
 /** From the tarball to a trained LeNet-5 in two commands, as they are typed. */
 export function quickstart(place, release) {
-  const contents = {
-    folders: { node: nodeFolder(place, '24'), manager: managerFolder(place, 'npm 11') },
-    programs: { node: 'node/bin/node', npm: 'manager/bin/npm-cli.js', npx: 'manager/bin/npx-cli.js' },
-  };
-  return inRoom(place, debianRoot(place, release), contents, (clean) => {
+  return inRoom(place, debianRoot(place, release), nodeAndNpm(place), (clean) => {
     cpSync(place.packed.file, join(clean.project, place.packed.filename));
     clean.run('sh', ['-c', 'npm install ./striate-*.tgz']);
     const printed = clean.run('sh', ['-c', 'npx striate quickstart'], { env: { PREBUILDS_ONLY: '1' } });
