@@ -64,6 +64,8 @@ export interface Binding {
   reshape(input: Handle, shape: readonly number[]): Handle;
   assign(target: Handle, source: Handle): void;
   dispose(tensor: Handle): void;
+  /** Disposes of what the program has lost and the garbage collector found. */
+  collect(tensor: Handle): void;
   data(tensor: Handle): Promise<TypedArray>;
   dataSync(tensor: Handle): TypedArray;
   synchronize(): Promise<void>;

@@ -19,7 +19,7 @@ interface Versions {
   changes: number;
 }
 
-const collected = new FinalizationRegistry<Handle>((handle) => native.dispose(handle));
+const collected = new FinalizationRegistry<Handle>((handle) => native.collect(handle));
 
 /** Tensors created in the innermost scope() so far; null outside of any. */
 let created: Tensor<DType>[] | null = null;

@@ -22,8 +22,10 @@ constexpr double maxHandle = 9007199254740992.0;
 std::atomic<uint64_t> nextOrdinal{0};
 std::atomic<uint64_t> nextSerial{1};
 
-/// V8 hears of changes from this size on, and by half of what it knows of: telling it costs more than a small
-/// operation, and it collects garbage whenever 64 MB were added, even where they go again at once.
+/// V8 hears of more memory from this size on, and by an eighth of what it knows of: telling it costs more
+/// than a small operation, and where 64 MB were added it looks for garbage, for milliseconds at a time. Of
+/// less it hears when it was V8 that freed so much: a training step takes hundreds of megabytes and gives
+/// them back, and if V8 heard of that it would search the heap in every step, on the cores that compute.
 constexpr int64_t reportedStep = int64_t{32} << 20;
 
 const char* arrayClassName(DType dtype) {
@@ -104,7 +106,10 @@ void Environment::cleanUp(void* data) {
 }
 
 double Environment::add(Tensor tensor) {
-  if (tensor.storage->handles++ == 0) reportMemory(reportedBytes(*tensor.storage));
+  if (tensor.storage->handles++ == 0) {
+    heldBytes_ += reportedBytes(*tensor.storage);
+    if (heldBytes_ - reportedBytes_ >= std::max(reportedStep, reportedBytes_ / 8)) reportMemory();
+  }
   const uint64_t handle = nextSerial.fetch_add(1, std::memory_order_relaxed) * environments + ordinal_;
   tensors_.emplace(handle, std::move(tensor));
   return static_cast<double>(handle);
@@ -131,8 +136,15 @@ void Environment::release(double handle) {
   const auto found = tensors_.find(handle >= 0 && handle < maxHandle ? static_cast<uint64_t>(handle) : 0);
   if (found == tensors_.end() || static_cast<double>(found->first) != handle) return;
   Storage& storage = *found->second.storage;
-  if (--storage.handles == 0) reportMemory(-reportedBytes(storage));
+  if (--storage.handles == 0) heldBytes_ -= reportedBytes(storage);
   tensors_.erase(found);
+}
+
+void Environment::collect(double handle) {
+  const int64_t before = heldBytes_;
+  release(handle);
+  collectedBytes_ += before - heldBytes_;
+  if (collectedBytes_ >= reportedStep) reportMemory();
 }
 
 /// Made by JavaScript's constructor, which throws where there is no array of that length, or no memory for
@@ -155,12 +167,10 @@ Napi::Value Environment::typedArray(const char* operation, DType dtype, int64_t 
   return array;
 }
 
-void Environment::reportMemory(int64_t change) {
-  heldBytes_ += change;
-  const int64_t unreported = heldBytes_ - reportedBytes_;
-  if (std::abs(unreported) < std::max(reportedStep, reportedBytes_ / 2)) return;
-  Napi::MemoryManagement::AdjustExternalMemory(env_, unreported);
+void Environment::reportMemory() {
+  Napi::MemoryManagement::AdjustExternalMemory(env_, heldBytes_ - reportedBytes_);
   reportedBytes_ = heldBytes_;
+  collectedBytes_ = 0;
 }
 
 Napi::Error Environment::error(const std::string& message) const {

@@ -33,6 +33,8 @@ class Environment {
   /// Throws StateError there.
   const Tensor& find(double handle, const char* operation, const char* argument) const;
   void release(double handle);
+  /// Releases what the program has lost and the garbage collector found.
+  void collect(double handle);
   int64_t liveTensors() const { return static_cast<int64_t>(tensors_.size()); }
 
   // Reads. The promise settles, the call returns, at the tensor's place in the queue.
@@ -53,7 +55,8 @@ class Environment {
   static void settle(napi_env env, napi_value, void* context, void* data);
   static void cleanUp(void* environment);
   Napi::Value typedArray(const char* operation, DType dtype, int64_t elements, const void* bytes) const;
-  void reportMemory(int64_t change);
+  /// Tells V8 what is held.
+  void reportMemory();
 
   Napi::Env env_;
   const uint64_t ordinal_;
@@ -64,6 +67,7 @@ class Environment {
   Napi::FunctionReference arrayClasses_[3];  // by DType
   int64_t pendingReads_ = 0;
   int64_t heldBytes_ = 0, reportedBytes_ = 0;
+  int64_t collectedBytes_ = 0;  ///< since the last report
 };
 
 }  // namespace striate

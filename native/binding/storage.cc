@@ -136,6 +136,11 @@ Export exports[] = {
        call.environment().release(call.handle(0, "tensor"));
        return call.nothing();
      }},
+    {"collect",
+     [](Call& call) -> Napi::Value {
+       call.environment().collect(call.handle(0, "tensor"));
+       return call.nothing();
+     }},
     {"data", [](Call& call) { return call.environment().read(call.tensor(0, "tensor")); }},
     {"dataSync", [](Call& call) { return call.environment().readNow(call.tensor(0, "tensor")); }},
     {"synchronize", [](Call& call) { return call.environment().synchronize(); }},

@@ -987,6 +987,7 @@ function describe(value) {
 /** Functions that dispose what they are given. */
 const disposing = [
   'dispose',
+  'collect',
   'addUp',
   'reluBackward',
   'reluBiasBackward',
