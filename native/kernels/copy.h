@@ -80,6 +80,7 @@ struct SumRows {
 
 #include "kernels/math.h"
 #include "kernels/stream.h"
+#include "kernels/transpose.h"
 
 namespace striate {
 
@@ -118,7 +119,13 @@ void copyTransposed(const std::byte* x, std::byte* y, int64_t rows, int64_t colu
       const std::byte* from = x + (r0 + c0 * xColumn) * size;
       std::byte* to = y + (r0 * yRow + c0) * size;
       const int64_t height = rows - r0, width = columns - c0;
-      if (height >= side && width >= side) {
+      const bool whole = height >= side && width >= side;
+      if (whole && size == 4 && Vec::size > 1) {
+        for (int r = 0; r < side; r += Vec::size)
+          for (int c = 0; c < side; c += Vec::size)
+            transposeSquare<Vec>(reinterpret_cast<const float*>(from) + r + c * xColumn, xColumn,
+                                 reinterpret_cast<float*>(to) + r * yRow + c, yRow);
+      } else if (whole) {
         for (int c = 0; c < side; ++c)
           ::memcpy(tile + c * side * size, from + c * xColumn * size, side * size);
         for (int r = 0; r < side; ++r)

@@ -85,6 +85,7 @@ struct SumBlocks {
 
 #ifdef STRIATE_VEC
 #include "kernels/math.h"
+#include "kernels/transpose.h"
 
 namespace striate {
 
@@ -321,11 +322,17 @@ void PackPanels::run() const {
       const int64_t count = atOnce < left ? atOnce : left;
       const float* from = source + rows[d / rowRun] + inRun * runStep + column * columnStep;
       float* to = panel + d * width;
-      if (columnStep == 1)
+      if (columnStep == 1) {
         forVectors<Vec>(used, [&](int64_t n, auto load, auto store) { store(to + n, load(from + n)); });
-      else
-        for (int64_t n = 0; n < used; ++n)
+      } else {
+        int64_t n = 0;
+        if (count == lineFloats && runStep == 1)
+          for (; n + Vec::size <= used; n += Vec::size)
+            for (int64_t i = 0; i < lineFloats; i += Vec::size)
+              transposeSquare<Vec>(from + n * columnStep + i, columnStep, to + i * width + n, width);
+        for (; n < used; ++n)
           for (int64_t i = 0; i < count; ++i) to[i * width + n] = from[n * columnStep + i * runStep];
+      }
       for (int64_t i = 0; i < count; ++i)
         for (int64_t n = used; n < width; ++n) to[i * width + n] = 0.0f;
       d += count;

@@ -101,14 +101,27 @@ class BlockedSum {
   int terms_ = 0;
 };
 
-/// The sum along [0, n) of term(i, load, store), a vector at i.
+/// The sum along [0, n) of term(i, load, store), a vector at i; in blocks too, which stay in registers.
 template <class Vec, class Term>
 float sumAlong(int64_t n, const Term& term) {
-  BlockedSum<Vec> sum;
-  alongRow<Vec>(n, [&](int64_t i, auto load, auto store, auto keep) {
-    sum.add(keep(term(i, load, store), Vec::broadcast(0.0f)));
-  });
-  return sum.value().sum();
+  constexpr int64_t inBlock = 64 * Vec::size;
+  const auto load = [](const float* p) { return Vec::load(p); };
+  const auto store = [](float* p, Vec v) { v.store(p); };
+  Vec total = Vec::broadcast(0.0f);
+  int64_t i = 0;
+  while (i + Vec::size <= n) {
+    Vec block = Vec::broadcast(0.0f);
+    for (const int64_t end = n - i < inBlock ? n : i + inBlock; i + Vec::size <= end; i += Vec::size)
+      block = block + term(i, load, store);
+    total = total + block;
+  }
+  if (const int rest = static_cast<int>(n - i); rest > 0) {
+    const Vec last = term(
+        i, [rest](const float* p) { return Vec::loadPartial(p, rest); },
+        [rest](float* p, Vec v) { v.storePartial(p, rest); });
+    total = total + firstLanes(last, rest, Vec::broadcast(0.0f));
+  }
+  return total.sum();
 }
 
 template <class Vec>
@@ -126,12 +139,13 @@ float largestOf(const float* x, int64_t n) {
   return max(max(most[0], most[1]), max(most[2], most[3])).maximum();
 }
 
-/// y = e^(x − largest), and gives the sum of it. Fetches the row that comes after, as the processor's own
+/// y = e^(x − largest), and gives the sum of it. Fetches the rows that come after, as the processor's own
 /// prefetching stops while this is computed.
 template <class Vec>
 float exponentials(const float* x, float* y, int64_t n, float largest) {
   return sumAlong<Vec>(n, [&](int64_t i, auto load, auto store) {
     __builtin_prefetch(x + i + n);
+    __builtin_prefetch(y + i + n, 1);
     const Vec e = exp(load(x + i) - Vec::broadcast(largest));
     store(y + i, e);
     return e;

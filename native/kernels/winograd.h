@@ -201,15 +201,17 @@ void transformTiles(const Kernel& k, AlongRow alongRow, AlongColumn alongColumn)
         float* to = k.planes + first / panelColumns * k.blockStep + t * panelColumns;
         forVectors<Vec>(rest < panelColumns ? rest : panelColumns, [&](int64_t c, auto load,
                                                                        auto) __attribute__((always_inline)) {
+          // Of its own, so that the compiler knows that no store changes them.
+          const int64_t step = planeStep, channel = first + c;
+          float* const planes = to + c;
           transformTile<Vec, high + down, wide + across, high + r - 1, wide + s - 1>(
               [&](const auto& from, auto& result)
                   __attribute__((always_inline)) { alongRow(columns, from, result); },
               [&](const auto& from, auto& result)
                   __attribute__((always_inline)) { alongColumn(rows, from, result); },
-              [&](int i, int j) __attribute__((always_inline)) { return load(d[i][j] + first + c); },
+              [&](int i, int j) __attribute__((always_inline)) { return load(d[i][j] + channel); },
               [&](int i, int j, Vec v) __attribute__((always_inline)) {
-                v.store(to + (winogradPoint<m, r>(i, high) * n + winogradPoint<m, s>(j, wide)) * planeStep +
-                        c);
+                v.store(planes + (winogradPoint<m, r>(i, high) * n + winogradPoint<m, s>(j, wide)) * step);
               });
         });
       }
@@ -241,7 +243,7 @@ template <int m, int r, int s>
 template <class Vec>
 void WinogradOutput<m, r, s>::run() const {
   constexpr int n = m + s - 1;
-  const int64_t pixel = tiles.channels, step = planeStep, pitch = tiles.pitch;
+  const int64_t pixel = tiles.channels, pitch = tiles.pitch;
   for (int64_t t = 0; t < tiles.count; ++t) {
     const WinogradPlace at(tiles, tiles.list[t], m);
     const int64_t top = at.top, left = at.left;
@@ -256,6 +258,11 @@ void WinogradOutput<m, r, s>::run() const {
         writeVectors<Vec>(
             images + column, columns, stream,
             [&](int64_t k, auto load, auto store) __attribute__((always_inline)) {
+              // Of its own, so that the compiler knows that no store changes them.
+              const int64_t step = planeStep, down = tiles.width * pitch * pixel, across = pitch * pixel;
+              const float *const sums = from + k, *const added = end.residual;
+              float* const to = images + corner + k;
+              const Vec lowest = floor;
               const Vec shift = end.bias ? load(end.bias + column + k) : Vec::broadcast(0.0f);
               transformTile<Vec, high + r - 1, wide + s - 1, high, wide>(
                   [&](const auto& in, auto& result)
@@ -263,17 +270,17 @@ void WinogradOutput<m, r, s>::run() const {
                   [&](const auto& in, auto& result)
                       __attribute__((always_inline)) { WinogradSide<Vec, m, r, high>::output(in, result); },
                   [&](int i, int j) __attribute__((always_inline)) {
-                    return load(from +
-                                (winogradPoint<m, r>(i, high) * n + winogradPoint<m, s>(j, wide)) * step + k);
+                    return load(sums +
+                                (winogradPoint<m, r>(i, high) * n + winogradPoint<m, s>(j, wide)) * step);
                   },
                   [&](int i, int j, Vec v) __attribute__((always_inline)) {
                     if (!whole() && !(0 <= top + i * pitch && top + i * pitch < tiles.height &&
                                       0 <= left + j * pitch && left + j * pitch < tiles.width))
                       return;
-                    const int64_t place = corner + (i * tiles.width + j) * pitch * pixel + k;
                     Vec sum = v + shift;
-                    if (end.residual) sum = sum + load(end.residual + place);
-                    store(images + place, max(floor, sum));
+                    const int64_t place = i * down + j * across;
+                    if (added) sum = sum + load(added + corner + k + place);
+                    store(to + place, max(lowest, sum));
                   });
             });
       };

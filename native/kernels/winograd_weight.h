@@ -43,6 +43,7 @@ struct WinogradWeightGradient {
 #ifdef STRIATE_VEC
 #include "kernels/math.h"
 #include "kernels/matmul_tile.h"
+#include "kernels/transpose.h"
 
 namespace striate {
 
@@ -69,23 +70,34 @@ inline __attribute__((always_inline)) void winogradWeight(const Vec (&taps)[s][r
 }
 
 /// The same for depths [0, depths) and so many columns of one vector, with depths contiguous: they are turned
-/// a cache line at a time.
+/// a cache line at a time. These lie on many pages, where the processor foresees nothing, so that those of
+/// the next time are asked for, in the end of the columns that follow.
 template <class Vec, int m, int r, int s>
 void winogradTurned(const WinogradTaps& g, const float* from, int64_t depths, int64_t columns, float* to,
                     int64_t width, int64_t planeStep) {
   float turned[s][r][lineFloats][Vec::size] = {};
   for (int64_t d = 0; d < depths; d += lineFloats) {
     const int64_t count = depths - d < lineFloats ? depths - d : lineFloats;
+    const bool whole = count == lineFloats && columns == Vec::size;
     for (int i = 0; i < r; ++i)
-      for (int j = 0; j < s; ++j)
-        for (int64_t k = 0; k < columns; ++k) {
-          const float* run = from + i * g.tapRow + j * g.tapColumn + k * g.columnStep + d;
-          for (int64_t at = 0; at < count; ++at) turned[j][i][at][k] = run[at];
-        }
+      for (int j = 0; j < s; ++j) {
+        const float* corner = from + i * g.tapRow + j * g.tapColumn + d;
+        if (whole)
+          for (int64_t at = 0; at < lineFloats; at += Vec::size)
+            transposeSquare<Vec>(corner + at, g.columnStep, turned[j][i][at], Vec::size);
+        else
+          for (int64_t k = 0; k < columns; ++k)
+            for (int64_t at = 0; at < count; ++at) turned[j][i][at][k] = corner[k * g.columnStep + at];
+      }
+    const float* soon = d + lineFloats < depths ? from + d + lineFloats : from + Vec::size * g.columnStep;
     for (int64_t at = 0; at < count; ++at) {
       Vec taps[s][r];
       for (int i = 0; i < r; ++i)
-        for (int j = 0; j < s; ++j) taps[j][i] = Vec::load(turned[j][i][at]);
+        for (int j = 0; j < s; ++j) {
+          if (at < Vec::size)
+            __builtin_prefetch(soon + i * g.tapRow + j * g.tapColumn + at * g.columnStep, 0, 3);
+          taps[j][i] = Vec::load(turned[j][i][at]);
+        }
       winogradWeight<Vec, m, r, s>(taps, to + (d + at) * width, planeStep);
     }
   }
@@ -131,11 +143,15 @@ void WinogradWeightGradient<m, r, s>::run() const {
     const float* from = planes + c * panelColumns;
     float* to = gradient + c * rowStep;
     forVectors<Vec>(columns, [&](int64_t k, auto load, auto store) {
+      // Of its own, so that the compiler knows that no store changes them.
+      const int64_t plane = planeStep, row = tapRow, step = tapStep;
+      const float* const sums = from + k;
+      float* const taps = to + k;
       Vec half[r][wide];
       for (int j = 0; j < wide; ++j) {
         Vec sum[r];
         for (int i = 0; i < high; ++i) {
-          const Vec v = load(from + (i * wide + j) * planeStep + k);
+          const Vec v = load(sums + (i * wide + j) * plane);
           for (int tap = 0; tap < r; ++tap)
             sum[tap] = i == 0 ? Vec::broadcast(down[0][tap]) * v : times(down[i][tap], v, sum[tap]);
         }
@@ -145,7 +161,7 @@ void WinogradWeightGradient<m, r, s>::run() const {
         for (int tap = 0; tap < s; ++tap) {
           Vec sum = Vec::broadcast(across[0][tap]) * half[i][0];
           for (int j = 1; j < wide; ++j) sum = times(across[j][tap], half[i][j], sum);
-          store(to + i * tapRow + tap * tapStep + k, sum);
+          store(taps + i * row + tap * step, sum);
         }
     });
   }

@@ -65,6 +65,20 @@ struct Avx2 {
   friend Avx2 select(Mask m, Avx2 a, Avx2 b) { return {_mm256_blendv_ps(b.v, a.v, m.m)}; }
   static Places places(const int32_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
   friend Avx2 permute(Avx2 a, Places p) { return {_mm256_permutevar8x32_ps(a.v, p.i)}; }
+  template <int span>
+  static void exchange(Avx2& a, Avx2& b) {
+    const __m256 first = a.v, second = b.v;
+    if constexpr (span == 1) {
+      a.v = _mm256_blend_ps(first, _mm256_moveldup_ps(second), 0xaa);
+      b.v = _mm256_blend_ps(_mm256_movehdup_ps(first), second, 0xaa);
+    } else if constexpr (span == 2) {
+      a.v = _mm256_castpd_ps(_mm256_unpacklo_pd(_mm256_castps_pd(first), _mm256_castps_pd(second)));
+      b.v = _mm256_castpd_ps(_mm256_unpackhi_pd(_mm256_castps_pd(first), _mm256_castps_pd(second)));
+    } else {
+      a.v = _mm256_permute2f128_ps(first, second, 0x20);
+      b.v = _mm256_permute2f128_ps(first, second, 0x31);
+    }
+  }
   float sum() const {
     const __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));

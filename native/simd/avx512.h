@@ -23,7 +23,8 @@ struct Avx512 {
       return {_mm512_add_epi64(broadcast(x).w, _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14))};
     }
     friend Words product(Words a, Words b) { return {_mm512_mul_epu32(a.w, b.w)}; }
-    friend Words high(Words a) { return {_mm512_srli_epi64(a.w, 32)}; }
+    /// Not shifted, which is for the port that multiplies.
+    friend Words high(Words a) { return {_mm512_shuffle_epi32(a.w, _MM_PERM_DDBB)}; }
     friend Words exclusiveOr(Words a, Words b, Words c) {
       return {_mm512_ternarylogic_epi64(a.w, b.w, c.w, 0x96)};
     }
@@ -69,6 +70,23 @@ struct Avx512 {
   friend Avx512 select(Mask m, Avx512 a, Avx512 b) { return {_mm512_mask_blend_ps(m.m, b.v, a.v)}; }
   static Places places(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
   friend Avx512 permute(Avx512 a, Places p) { return {_mm512_permutexvar_ps(p.i, a.v)}; }
+  template <int span>
+  static void exchange(Avx512& a, Avx512& b) {
+    const __m512 first = a.v, second = b.v;
+    if constexpr (span == 1) {
+      a.v = _mm512_mask_moveldup_ps(first, 0xaaaa, second);
+      b.v = _mm512_mask_movehdup_ps(second, 0x5555, first);
+    } else if constexpr (span == 2) {
+      a.v = _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(first), _mm512_castps_pd(second)));
+      b.v = _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(first), _mm512_castps_pd(second)));
+    } else if constexpr (span == 4) {
+      a.v = _mm512_mask_shuffle_f32x4(first, 0xf0f0, second, second, 0xa0);
+      b.v = _mm512_mask_shuffle_f32x4(second, 0x0f0f, first, first, 0xf5);
+    } else {
+      a.v = _mm512_shuffle_f32x4(first, second, 0x44);
+      b.v = _mm512_shuffle_f32x4(first, second, 0xee);
+    }
+  }
   float sum() const { return _mm512_reduce_add_ps(v); }
   float maximum() const { return _mm512_reduce_max_ps(v); }
   static Mask bytesEqual(const uint8_t* p, uint8_t value) {

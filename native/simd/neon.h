@@ -72,6 +72,18 @@ struct Neon {
   friend Neon permute(Neon a, Places p) {
     return {vreinterpretq_f32_u8(vqtbl1q_u8(vreinterpretq_u8_f32(a.v), p.bytes))};
   }
+  template <int span>
+  static void exchange(Neon& a, Neon& b) {
+    const float32x4_t first = a.v, second = b.v;
+    if constexpr (span == 1) {
+      a.v = vtrn1q_f32(first, second);
+      b.v = vtrn2q_f32(first, second);
+    } else {
+      const float64x2_t low = vreinterpretq_f64_f32(first), high = vreinterpretq_f64_f32(second);
+      a.v = vreinterpretq_f32_f64(vtrn1q_f64(low, high));
+      b.v = vreinterpretq_f32_f64(vtrn2q_f64(low, high));
+    }
+  }
   float sum() const { return vaddvq_f32(v); }
   float maximum() const { return vmaxvq_f32(v); }
   static Mask bytesEqual(const uint8_t* p, uint8_t value) {

@@ -78,6 +78,9 @@ struct Scalar {
   static Places places(const int32_t*) { return {}; }
   /// Lane i of the result is lane places[i] of a.
   friend Scalar permute(Scalar a, Places) { return a; }
+  /// Every other block of `span` lanes changes places: the second ones of a with the first ones of b.
+  template <int span>
+  static void exchange(Scalar&, Scalar&) {}
   float sum() const { return v; }
   float maximum() const { return v; }
   /// Which of the bytes from p on, one a lane, have this value.
