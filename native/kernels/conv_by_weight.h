@@ -44,7 +44,7 @@ struct ConvWeightProduct {
   /// Floats of scratch, for products of up to as many taps and columns.
   static constexpr int64_t scratchFloats(int64_t taps, int64_t channels, int64_t columns) {
     const int64_t padded = (columns + 63) / 64 * 64;
-    return pointsAtOnce * padded + padded + channels + zerosBeyond + 2 * (taps + 3) * listFloats;
+    return pointsAtOnce * padded + padded + channels + zerosBeyond + 2 * listsOf(taps) * listFloats;
   }
 
  private:
@@ -53,6 +53,10 @@ struct ConvWeightProduct {
   static constexpr int64_t listFloats =
       placesAtOnce * static_cast<int64_t>(sizeof(const float*) / sizeof(float));
   static constexpr int64_t zerosBeyond = 64;
+  /// Lines of a point that are fetched one after the other.
+  static constexpr int64_t linesAtOnce = 4;
+  /// Those of the points' places, and for each side those of lines.
+  static constexpr int64_t listsOf(int64_t taps) { return taps + 1 + 2 * linesAtOnce; }
   struct Lists;
   template <class Vec>
   Lists listed(int64_t from, int64_t to, const float* zeros, const float** places) const;
@@ -95,13 +99,18 @@ struct OuterTile {
   bool accumulate;
 };
 
-/// Where some points find their values: for each tap, and then on the right side, a list of places.
+/// In which order a side's values are fetched: a line of each point, then the next; all lines as they lie in
+/// memory; or a few lines of each point, which memory gives sooner than single ones.
+enum class FetchOrder : uint8_t { lines, dense, grouped };
+
+/// Where some points find their values: for each tap, and then on the right side, a list of places. For each
+/// side one of lines follows, for orders that want it.
 struct ConvWeightProduct::Lists {
   const ConvWeightProduct* product;
   int64_t count;
   const float** places;
-  bool leftDense, rightDense;  ///< those whose lines, in the order of memory, are two more lists
-  int64_t lines;               ///< of the cache, of each point
+  FetchOrder left, right;
+  int64_t lines;  ///< of the cache, of each point
 };
 
 template <class Vec, int rows, int vectors, bool whole, bool added>
@@ -211,7 +220,7 @@ void ConvWeightProduct::run() const {
   const int64_t most = following && following->tapsInUse<Vec>() > taps ? following->tapsInUse<Vec>() : taps;
   Lists now = listed<Vec>(block(0), block(1), zeros, places);
   for (int64_t b = 0; b < blocks; ++b) {
-    const float** other = now.places == places ? places + (most + 3) * placesAtOnce : places;
+    const float** other = now.places == places ? places + listsOf(most) * placesAtOnce : places;
     Lists next{};
     if (b + 1 < blocks) {
       next = listed<Vec>(block(b + 1), block(b + 2), zeros, other);
@@ -272,40 +281,55 @@ void ConvWeightProduct::multiply(const Lists& now, const Lists& next, const floa
 template <class Vec>
 ConvWeightProduct::Lists ConvWeightProduct::listed(int64_t from, int64_t to, const float* zeros,
                                                    const float** places) const {
-  const int64_t count = tapsInUse<Vec>(), rows = rowTo - rowFrom;
-  const ConvTap* first = taps + firstTap<Vec>();
-  const ConvTap center{0, 0};
+  const int64_t count = tapsInUse<Vec>(), rows = rowTo - rowFrom, points = to - from;
+  const ConvTap *first = taps + firstTap<Vec>(), center{0, 0};
   for (int64_t t = 0; t < count; ++t)
-    list<Vec>(left, first[t], from, to - from, zeros, places + t * placesAtOnce);
-  const float** rightPlaces = places + count * placesAtOnce;
-  list<Vec>(right, center, from, to - from, zeros, rightPlaces);
-  const auto lines = [](bool dense, const float* start, const float** places) {
-    for (int64_t i = 0; dense && i < placesAtOnce; ++i) places[i] = start + i * lineFloats;
-    return dense;
+    list<Vec>(left, first[t], from, points, zeros, places + t * placesAtOnce);
+  const float** const rightPlaces = places + count * placesAtOnce;
+  list<Vec>(right, center, from, points, zeros, rightPlaces);
+  const auto linesOf = [](int64_t floats) { return (floats + lineFloats - 1) / lineFloats; };
+  const auto ordered = [](bool dense, int64_t lines, const float* const* values, const float** list) {
+    if (dense) {
+      for (int64_t i = 0; i < placesAtOnce; ++i) list[i] = values[0] + i * lineFloats;
+      return FetchOrder::dense;
+    }
+    if (lines < 2 * linesAtOnce || lines % linesAtOnce != 0) return FetchOrder::lines;
+    for (int64_t i = 0; i < placesAtOnce; ++i)
+      for (int64_t line = 0; line < linesAtOnce; ++line)
+        list[i * linesAtOnce + line] = values[i] + line * lineFloats;
+    return FetchOrder::grouped;
   };
-  Lists lists{this, to - from, places, false, false, 0};
-  lists.leftDense =
-      lines(count == 1 && dense<Vec>(left, *first, rows), places[0], rightPlaces + placesAtOnce);
-  lists.rightDense =
-      lines(dense<Vec>(right, center, columns), rightPlaces[0], rightPlaces + 2 * placesAtOnce);
-  lists.lines = (rows + lineFloats - 1) / lineFloats + (columns + lineFloats - 1) / lineFloats;
-  return lists;
+  const float** const leftLines = rightPlaces + placesAtOnce;
+  const float** const rightLines = leftLines + linesAtOnce * placesAtOnce;
+  const bool leftDense = dense<Vec>(left, *first, rows), rightDense = dense<Vec>(right, center, columns);
+  return {this,
+          points,
+          places,
+          count > 1 ? FetchOrder::lines : ordered(leftDense, linesOf(rows), places, leftLines),
+          ordered(rightDense, linesOf(columns), rightPlaces, rightLines),
+          linesOf(rows) + linesOf(columns)};
 }
 
-/// Gives a tile the nth line of each of the points to bring nearer; where points lie side by side, as many
-/// lines in the order of memory, which gives them sooner.
+/// Gives a tile the nth part of what there is to bring nearer, as many lines as there are points.
 template <class Vec>
 void ConvWeightProduct::fetch(int64_t nth, const Lists& from, OuterTile& tile) const {
-  const int64_t leftLines = (rowTo - rowFrom + lineFloats - 1) / lineFloats;
+  const int64_t leftLines = (rowTo - rowFrom + lineFloats - 1) / lineFloats, taps = tapsInUse<Vec>();
   const bool onLeft = nth < leftLines;
   const int64_t at = onLeft ? nth : nth - leftLines, row = rowFrom + at * lineFloats;
-  int64_t list = tapsInUse<Vec>();
-  tile.nextAt = at * lineFloats;
-  if (onLeft ? from.leftDense : from.rightDense)
-    list += onLeft ? 1 : 2, tile.nextAt *= from.count;
-  else if (onLeft)
-    list = row / channels - firstTap<Vec>(), tile.nextAt = row % channels;
-  tile.next = from.places + list * placesAtOnce;
+  const float** const lines = from.places + (taps + 1 + (onLeft ? 0 : linesAtOnce)) * placesAtOnce;
+  switch (onLeft ? from.left : from.right) {
+    case FetchOrder::dense:
+      tile.next = lines;
+      tile.nextAt = at * lineFloats * from.count;
+      break;
+    case FetchOrder::grouped:
+      tile.next = lines + at % linesAtOnce * from.count;
+      tile.nextAt = at / linesAtOnce * linesAtOnce * lineFloats + (onLeft ? rowFrom % channels : 0);
+      break;
+    default:
+      tile.next = from.places + (onLeft ? row / channels - firstTap<Vec>() : taps) * placesAtOnce;
+      tile.nextAt = onLeft ? row % channels : at * lineFloats;
+  }
 }
 
 /// Lists where the points from `from` on find a tap's pixel: at zeros where that lies beyond the image.

@@ -36,10 +36,12 @@ inline void widenedByWeight(const ConvShape& s, int64_t n, const float* gradient
         }
 }
 
-/// Sums up dw in blocks of images, each of which a piece of work makes alone: part(group, cut, image, dw)
-/// adds an image's share to one of `cuts` parts of a group. Their sums are added in order.
+/// Sums up dw in blocks of images, each of which a piece of work makes alone: part(group, cut, image, count,
+/// dw) adds the share of so many images, `atOnce` at most, to one of `cuts` parts of a group. Their sums are
+/// added in order.
 template <class Part>
-void overImages(const ConvShape& s, int64_t cuts, int64_t scratchFloats, float* dw, const Part& part) {
+void overImages(const ConvShape& s, int64_t cuts, int64_t atOnce, int64_t scratchFloats, float* dw,
+                const Part& part) {
   constexpr int64_t piecesWanted = 32;
   const int64_t elements = s.weightElements();
   const int64_t blocks = std::clamp<int64_t>(piecesWanted / (s.groups * cuts), 1, s.images);
@@ -49,8 +51,8 @@ void overImages(const ConvShape& s, int64_t cuts, int64_t scratchFloats, float* 
   parallelWithScratch(blocks * s.groups * cuts, scratchFloats, [&](int64_t piece, float* scratch) {
     const int64_t block = piece / (s.groups * cuts), g = piece / cuts % s.groups, cut = piece % cuts;
     const int64_t from = block * s.images / blocks, to = (block + 1) * s.images / blocks;
-    for (int64_t image = from; image < to; ++image)
-      part(g, cut, image, target + block * elements, image > from, scratch);
+    for (int64_t image = from; image < to; image += atOnce)
+      part(g, cut, image, std::min(atOnce, to - image), target + block * elements, image > from, scratch);
   });
   if (blocks > 1)
     parallelRanges(elements, elementGrain, [&](int64_t from, int64_t to) {
@@ -158,39 +160,45 @@ inline void runsByWeight(const ConvShape& s, const float* gradient, const float*
   const bool padded = m.top + m.bottom + m.left + m.right > 0;
   const int64_t height = s.height + m.top + m.bottom, width = s.width + m.left + m.right;
   const int64_t rowStep = width * s.channels;
+  // Images enough that the sums of a tile are rarely stored, and few enough that they stay in the L2 cache.
+  constexpr int64_t pointsAtOnce = 1024;
+  const int64_t atOnce = std::clamp<int64_t>(pointsAtOnce / (s.outHeight * s.outWidth), 1, s.images);
   std::vector<int64_t> gradientRows, imageRows;
-  for (int64_t i = 0; i < s.outHeight; ++i) {
-    gradientRows.push_back(i * s.outWidth * s.outputs);
-    imageRows.push_back(i * m.strideHeight * rowStep);
-  }
+  for (int64_t image = 0; image < atOnce; ++image)
+    for (int64_t i = 0; i < s.outHeight; ++i) {
+      gradientRows.push_back((image * s.outHeight + i) * s.outWidth * s.outputs);
+      imageRows.push_back((image * height + i * m.strideHeight) * rowStep);
+    }
   const Block sums = takeFloats(s.weightElements());
-  overImages(s, 1, padded ? height * rowStep : 0, sums.floats(),
-             [&](int64_t, int64_t, int64_t image, float* out, bool accumulate, float* scratch) {
-               const float* values = x + image * s.height * s.width * s.channels;
-               if (padded) {
-                 std::fill(scratch, scratch + height * rowStep, 0.0f);
-                 for (int64_t row = 0; row < s.height; ++row)
-                   std::copy_n(values + row * s.width * s.channels, s.width * s.channels,
-                               scratch + (row + m.top) * rowStep + m.left * s.channels);
-                 values = scratch;
-               }
-               const float* from = gradient + image * s.outHeight * s.outWidth * s.outputs;
-               const float* aRows[lineFloats];  // no vector is longer
-               float* cRows[lineFloats];
-               for (int64_t k = 0; k < s.outputs; ++k) aRows[k] = from + k;
-               TileProduct tiles{};
-               tiles.aRows = aRows, tiles.cRows = cRows, tiles.rows = s.outputs;
-               tiles.columns = run;
-               tiles.segments = gradientRows.data(), tiles.segmentCount = s.outHeight;
-               tiles.length = s.outWidth, tiles.aStep = s.outputs;
-               tiles.bStep = m.strideWidth * s.channels, tiles.bSegments = imageRows.data();
-               tiles.addedRows = accumulate ? cRows : nullptr;
-               for (int64_t row = 0; row < s.kernelHeight; ++row) {
-                 for (int64_t k = 0; k < s.outputs; ++k) cRows[k] = out + (row * s.outputs + k) * run;
-                 tiles.b = values + row * m.dilationHeight * rowStep;
-                 dispatch(tiles);
-               }
-             });
+  overImages(
+      s, 1, atOnce, padded ? atOnce * height * rowStep : 0, sums.floats(),
+      [&](int64_t, int64_t, int64_t image, int64_t count, float* out, bool accumulate, float* scratch) {
+        const float* values = x + image * s.height * s.width * s.channels;
+        if (padded) {
+          std::fill(scratch, scratch + count * height * rowStep, 0.0f);
+          for (int64_t row = 0; row < count * s.height; ++row)
+            std::copy_n(
+                values + row * s.width * s.channels, s.width * s.channels,
+                scratch + (row / s.height * height + row % s.height + m.top) * rowStep + m.left * s.channels);
+          values = scratch;
+        }
+        const float* from = gradient + image * s.outHeight * s.outWidth * s.outputs;
+        const float* aRows[lineFloats];  // no vector is longer
+        float* cRows[lineFloats];
+        for (int64_t k = 0; k < s.outputs; ++k) aRows[k] = from + k;
+        TileProduct tiles{};
+        tiles.aRows = aRows, tiles.cRows = cRows, tiles.rows = s.outputs;
+        tiles.columns = run;
+        tiles.segments = gradientRows.data(), tiles.segmentCount = count * s.outHeight;
+        tiles.length = s.outWidth, tiles.aStep = s.outputs;
+        tiles.bStep = m.strideWidth * s.channels, tiles.bSegments = imageRows.data();
+        tiles.addedRows = accumulate ? cRows : nullptr;
+        for (int64_t row = 0; row < s.kernelHeight; ++row) {
+          for (int64_t k = 0; k < s.outputs; ++k) cRows[k] = out + (row * s.outputs + k) * run;
+          tiles.b = values + row * m.dilationHeight * rowStep;
+          dispatch(tiles);
+        }
+      });
   for (int64_t row = 0; row < s.kernelHeight; ++row)
     for (int64_t i = 0; i < run; ++i)
       for (int64_t k = 0; k < s.outputs; ++k)
@@ -220,30 +228,31 @@ inline void directByWeight(const ConvShape& given, const float* gradient, const 
 
   constexpr int64_t rowsAtOnce = 192;
   const int64_t rows = static_cast<int64_t>(plan.taps.size()) * channels;
-  overImages(s, (rows + rowsAtOnce - 1) / rowsAtOnce, plan.bandFloats, dw,
-             [&](int64_t g, int64_t cut, int64_t image, float* sums, bool accumulate, float* scratch) {
-               ConvWeightRows part{};
-               part.image = {x + image * s.height * s.width * s.channels + g * channels, s.height, s.width,
-                             s.channels, channels};
-               part.window = plan.window;
-               part.taps = plan.taps.data();
-               part.rowFrom = cut * rowsAtOnce;
-               part.rowTo = std::min(rows, part.rowFrom + rowsAtOnce);
-               part.segments = latticeRows.data();
-               part.latticeRows = s.outHeight;
-               part.latticeColumns = s.outWidth;
-               part.latticeRowsAtOnce = rowsOfPoints;
-               part.columnStep = m.strideWidth * plan.window.pixelStep;
-               part.strideHeight = m.strideHeight;
-               part.gradient = gradient + image * s.outHeight * s.outWidth * s.outputs + g * outputs;
-               part.gradientStep = s.outputs;
-               part.outputs = outputs;
-               part.dw = sums + g * outputs;
-               part.dwStep = s.outputs;
-               part.accumulate = accumulate;
-               part.scratch = scratch;
-               dispatch(part);
-             });
+  overImages(
+      s, (rows + rowsAtOnce - 1) / rowsAtOnce, 1, plan.bandFloats, dw,
+      [&](int64_t g, int64_t cut, int64_t image, int64_t, float* sums, bool accumulate, float* scratch) {
+        ConvWeightRows part{};
+        part.image = {x + image * s.height * s.width * s.channels + g * channels, s.height, s.width,
+                      s.channels, channels};
+        part.window = plan.window;
+        part.taps = plan.taps.data();
+        part.rowFrom = cut * rowsAtOnce;
+        part.rowTo = std::min(rows, part.rowFrom + rowsAtOnce);
+        part.segments = latticeRows.data();
+        part.latticeRows = s.outHeight;
+        part.latticeColumns = s.outWidth;
+        part.latticeRowsAtOnce = rowsOfPoints;
+        part.columnStep = m.strideWidth * plan.window.pixelStep;
+        part.strideHeight = m.strideHeight;
+        part.gradient = gradient + image * s.outHeight * s.outWidth * s.outputs + g * outputs;
+        part.gradientStep = s.outputs;
+        part.outputs = outputs;
+        part.dw = sums + g * outputs;
+        part.dwStep = s.outputs;
+        part.accumulate = accumulate;
+        part.scratch = scratch;
+        dispatch(part);
+      });
 }
 
 }  // namespace striate
