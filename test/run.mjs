@@ -1,7 +1,7 @@
 // `npm test`: every test with the best instruction set of this machine, and the tests that reach kernels with each
 // of the others. Arguments go to vitest: npm test -- -t conv
 import process from 'node:process';
-import { finish, kernelTests, runTests, testsIn } from '../tools/vitest.mjs';
+import { finish, kernelTests, runTests, sharingProcesses, testsIn } from '../tools/vitest.mjs';
 import { cpuInfo } from '../dist/index.js';
 
 const filters = process.argv.slice(2);
@@ -10,6 +10,11 @@ const [best, ...others] = [...cpuInfo().supported].reverse();
 const totals = [await runTests({ label: best, filters, env: { STRIATE_ISA: best } })];
 for (const isa of others)
   totals.push(
-    await runTests({ label: isa, args: testsIn(...kernelTests), filters, env: { STRIATE_ISA: isa } }),
+    await runTests({
+      label: isa,
+      args: [...testsIn(...kernelTests), sharingProcesses],
+      filters,
+      env: { STRIATE_ISA: isa },
+    }),
   );
 finish(totals);

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { finish, kernelTests, root, runTests, testsIn } from './vitest.mjs';
+import { finish, kernelTests, root, runTests, sharingProcesses, testsIn } from './vitest.mjs';
 
 const nodeVersion = '20.20.2';
 const compiler = 'aarch64-linux-gnu-g++';
@@ -87,24 +87,33 @@ chmodSync(launcher, 0o755);
 const preload = join(tree, 'preload.cjs');
 writeFileSync(preload, `process.execPath = ${JSON.stringify(launcher)};\n`);
 
+const options = {
+  cwd: tree,
+  node: [launcher],
+  filters: process.argv.slice(2),
+  env: {
+    STRIATE_ISA: 'neon',
+    NODE_OPTIONS: `--require=${preload}`,
+    // The oldest kind of processor that is promised to work.
+    QEMU_CPU: 'cortex-a57',
+  },
+  minutes: 20,
+};
+const patience = '--testTimeout=300000';
 finish([
   await runTests({
+    ...options,
     label: 'arm64 neon',
-    cwd: tree,
-    node: [launcher],
+    args: [...testsIn(...kernelTests), sharingProcesses, patience],
+  }),
+  await runTests({
+    ...options,
+    label: 'arm64 neon, runtime',
     // Workers that come and go, nonsense as arguments, profiles and garbage collection are Node's, and slow here.
     args: [
-      ...testsIn('native', ...kernelTests),
+      ...testsIn('native'),
       '--exclude=test/native/{hostile,lifecycle,memory,profile}.test.ts',
-      '--testTimeout=300000',
+      patience,
     ],
-    filters: process.argv.slice(2),
-    env: {
-      STRIATE_ISA: 'neon',
-      NODE_OPTIONS: `--require=${preload}`,
-      // The oldest kind of processor that is promised to work.
-      QEMU_CPU: 'cortex-a57',
-    },
-    minutes: 20,
   }),
 ]);

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import process from 'node:process';
 import { cpuInfo } from '../dist/index.js';
-import { finish, kernelTests, root, runTests, testsIn } from './vitest.mjs';
+import { finish, kernelTests, root, runTests, sharingProcesses, testsIn } from './vitest.mjs';
 
 const prebuild = join(root, 'build/sanitize');
 const { status } = spawnSync(
@@ -26,21 +26,27 @@ if (status !== 0) process.exit(1);
 const compiler = process.env.CXX ?? 'g++';
 const libasan = spawnSync(compiler, ['-print-file-name=libasan.so'], { encoding: 'utf8' }).stdout?.trim();
 
+const options = {
+  filters: process.argv.slice(2),
+  env: {
+    STRIATE_PREBUILD: prebuild,
+    LD_PRELOAD: libasan,
+    // Node does not free everything when it exits.
+    ASAN_OPTIONS: 'detect_leaks=0',
+    UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
+  },
+};
+const patience = '--testTimeout=300000';
 finish([
   await runTests({
+    ...options,
     label: 'sanitizers',
-    args: [
-      ...testsIn('native', ...kernelTests),
-      '--exclude=test/native/arena.test.ts',
-      '--testTimeout=300000',
-    ],
-    filters: process.argv.slice(2),
-    env: {
-      STRIATE_PREBUILD: prebuild,
-      LD_PRELOAD: libasan,
-      // Node does not free everything when it exits.
-      ASAN_OPTIONS: 'detect_leaks=0',
-      UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
-    },
+    args: [...testsIn(...kernelTests), sharingProcesses, patience],
+  }),
+  await runTests({
+    ...options,
+    label: 'sanitizers, runtime',
+    // They know the ends only of blocks that the system gives, so there is no arena.
+    args: [...testsIn('native'), '--exclude=test/native/arena.test.ts', patience],
   }),
 ]);

@@ -12,14 +12,16 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
 export const kernelTests = ['init', 'loss', 'nn', 'ops', 'optim'];
 
 /**
- * vitest's arguments for the tests in these folders alone, many files a process: loading the library takes longer than most
- * of them. Exclusions, as vitest joins the names of files on its command line with "or", and a user may give some.
+ * vitest's arguments for the tests in these folders alone. Exclusions, as vitest joins the names of files on its command
+ * line with "or", and a user may give some.
  */
 export const testsIn = (...folders) => [
   '--exclude=test/*.test.ts',
   `--exclude=test/!(${folders.join('|')})/**`,
-  '--no-isolate',
 ];
+
+/** Many files a process: loading the library takes longer than most tests of kernels. Those of the runtime want it new. */
+export const sharingProcesses = '--no-isolate';
 
 const counted = (results) => {
   const total = { passed: 0, failed: 0, skipped: 0 };
