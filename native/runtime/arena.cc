@@ -46,10 +46,13 @@ Arena::Arena(int64_t most) : space_(most) {
 }
 
 void* Arena::take(int64_t capacity, int64_t fresh, bool atEnd) {
-  const auto fits = [capacity](const auto& hole) { return hole.second - hole.first >= capacity; };
-  auto hole = std::find_if(holes_.map().begin(), holes_.map().end(), fits);
-  if (hole == holes_.map().end()) return nullptr;
-  if (const auto last = std::prev(holes_.map().end()); atEnd && fits(*last)) hole = last;
+  const auto size = [](const auto& hole) { return hole.second - hole.first; };
+  const auto& holes = holes_.map();
+  auto hole = holes.end();
+  for (auto other = holes.begin(); other != holes.end(); ++other)
+    if (size(*other) >= capacity && (hole == holes.end() || size(*other) < size(*hole))) hole = other;
+  if (hole == holes.end()) return nullptr;
+  if (const auto last = std::prev(holes.end()); atEnd && size(*last) >= capacity) hole = last;
   const int64_t from = hole->first, to = from + capacity;
   std::vector<std::pair<int64_t, int64_t>> bare;
   auto range = bare_.map().upper_bound(from);

@@ -1,5 +1,6 @@
-// Large blocks side by side in one range of addresses. A block goes into the first hole that it fits in, so
-// that blocks of all sizes use the same pages again and what is free lies together, towards the end.
+// Large blocks side by side in one range of addresses. A block goes into the smallest hole that it fits in,
+// the first of these, so that blocks of all sizes use the same pages again, and large holes stay for large
+// blocks.
 #pragma once
 
 #include <cstdint>

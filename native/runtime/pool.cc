@@ -27,7 +27,7 @@ constexpr int64_t keptAtLeast = int64_t{64} << 20;
 #if defined(__SANITIZE_ADDRESS__)
 constexpr int64_t large = maxBlock;
 #else
-constexpr int64_t large = int64_t{1} << 20;
+constexpr int64_t large = int64_t{256} << 10;
 #endif
 
 /// Eight sizes for each power of two: at most an eighth is wasted, and equal shapes meet in one bin.
