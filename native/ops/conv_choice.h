@@ -69,17 +69,25 @@ struct ConvCost {
   double direct() const {
     constexpr double packCycles = 30;
     const int64_t channels = s.channels / s.groups, outputs = s.outputs / s.groups;
-    // A group's channels are picked from between the others'; few of them leave little to a tile's rows.
-    const double share = s.groups == 1 ? 0.85 : pass == ConvPass::byWeight && channels < 16 ? 0.22 : 0.4;
     const double across = pass == ConvPass::byInput ? vectors(channels) : vectors(outputs);
     const double depth = static_cast<double>(pass == ConvPass::byInput ? outputs : channels);
     const double weights = static_cast<double>(s.kernelHeight * s.kernelWidth * s.groups) * across * depth;
     const double points = static_cast<double>(s.images * s.outHeight * s.outWidth);
+    const double share = s.groups == 1 ? 0.85 : groupedShare(across);
     return weights * (points / (2 * share) + (pass == ConvPass::byWeight ? 0 : packCycles));
   }
 
+  /// A group's channels are picked from between the others'; few of them leave little to a tile's rows, and
+  /// with one vector of them each value that is loaded serves one multiply-add.
+  double groupedShare(double across) const {
+    constexpr int64_t few = 16;
+    if (pass == ConvPass::byWeight && s.channels < few * s.groups) return 0.22;
+    return (across > 1 ? 0.85 : 0.6) * (s.moves.strideWidth > 1 ? 0.65 : 1);
+  }
+
   double depthwise() const {
-    constexpr double share = 0.35;
+    // With a stride neighbouring taps look at columns of their own.
+    const double share = s.moves.strideWidth == 1 ? 0.75 : pass == ConvPass::byWeight ? 0.35 : 0.45;
     const bool back = pass == ConvPass::byInput;
     const int64_t depth = (back ? s.outputs : s.channels) / s.groups;
     return static_cast<double>(s.images * s.outHeight * s.outWidth * s.kernelHeight * s.kernelWidth) *
