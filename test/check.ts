@@ -61,10 +61,13 @@ export function expectWithin(
 }
 
 /**
- * Runs `work` with 1 thread, with 2, and with 2 again where that is quick, and expects the same bits of every tensor it
- * returns; returns them.
+ * Runs `work` with 1 thread, then with each of `teams` (2, and 2 again where that is quick), and expects the same bits of
+ * every tensor it returns; returns them.
  */
-export async function expectSameBits(work: () => Tensor<DType>[]): Promise<TypedArray[]> {
+export async function expectSameBits(
+  work: () => Tensor<DType>[],
+  teams: readonly number[] = slow ? [2] : [2, 2],
+): Promise<TypedArray[]> {
   const before = native.cpuInfo().threads;
   const run = async (threads: number): Promise<TypedArray[]> => {
     native.setThreads(threads);
@@ -75,10 +78,10 @@ export async function expectSameBits(work: () => Tensor<DType>[]): Promise<Typed
   };
   try {
     const one = await run(1);
-    for (let again = 0; again < (slow ? 1 : 2); again++) {
-      const two = await run(2);
-      expect(two.length).toBe(one.length);
-      two.forEach((data, i) => expect(Buffer.compare(bytes(data), bytes(one[i]!))).toBe(0));
+    for (const team of teams) {
+      const more = await run(team);
+      expect(more.length).toBe(one.length);
+      more.forEach((data, i) => expect(Buffer.compare(bytes(data), bytes(one[i]!))).toBe(0));
     }
     return one;
   } finally {

@@ -33,28 +33,32 @@ struct WinogradWeightPass {
   void run() const {
     const Block zeros = takeFloats(std::max(s.channels, s.outputs));
     std::memset(zeros.data(), 0, static_cast<size_t>(std::max(s.channels, s.outputs)) * sizeof(float));
-    const int64_t sumFloats = planes * sumPlane(), own = winogradPlaneFloats;
-    if (sumFloats > own && winogradSumsInBlocks(s, planes, grid.count)) return runBlocks(zeros.floats());
-    // Where the sums fit beside the planes each range of tiles has its own; ranges are cut by the shape.
-    const int64_t ranges = sumFloats <= own ? std::clamp<int64_t>(grid.count / (4 * blockTiles()), 1, 16) : 1;
-    const Block sums = takeFloats(ranges * sumFloats);
-    if (sumFloats <= own) {
-      parallelWithScratch(ranges, scratchFloats(blockTiles()), [&](int64_t range, float* scratch) {
-        const int64_t from = range * grid.count / ranges, to = (range + 1) * grid.count / ranges;
-        accumulate(from, to, blockTiles(), zeros.floats(), scratch, sums.floats() + range * sumFloats,
-                   [](int64_t pieces, const auto& work) {
-                     for (int64_t i = 0; i < pieces; ++i) work(i);
-                   });
-      });
-      if (ranges > 1)
-        parallelRanges(sumFloats, elementGrain, [&](int64_t from, int64_t to) {
-          dispatch(SumBlocks{sums.floats() + from, ranges, sumFloats, to - from, sums.floats() + from});
+    const int64_t sumFloats = planes * sumPlane();
+    if (!fewSums() && winogradSumsInBlocks(s, planes, grid.count)) return runBlocks(zeros.floats());
+    const int64_t count = ranges();
+    const Block sums = takeFloats(count * sumFloats);
+    const auto accumulateRange = [&](int64_t range, float* scratch, const auto& forEach) {
+      const int64_t from = range * grid.count / count, to = (range + 1) * grid.count / count;
+      accumulate(from, to, tilesAtOnce(to - from), zeros.floats(), scratch, sums.floats() + range * sumFloats,
+                 forEach);
+    };
+    const int64_t scratchSize = scratchFloats(tilesAtOnce((grid.count + count - 1) / count));
+    if (fewSums() || (count > 1 && count % threads() == 0)) {
+      parallelWithScratch(count, scratchSize, [&](int64_t range, float* scratch) {
+        accumulateRange(range, scratch, [](int64_t pieces, const auto& work) {
+          for (int64_t i = 0; i < pieces; ++i) work(i);
         });
+      });
     } else {
-      const Block scratch = takeFloats(scratchFloats(winogradChunkOf(grid.count)));
-      accumulate(0, grid.count, winogradChunkOf(grid.count), zeros.floats(), scratch.floats(), sums.floats(),
-                 [](int64_t pieces, const auto& work) { parallelFor(pieces, work); });
+      const Block scratch = takeFloats(scratchSize);
+      for (int64_t range = 0; range < count; ++range)
+        accumulateRange(range, scratch.floats(),
+                        [](int64_t pieces, const auto& work) { parallelFor(pieces, work); });
     }
+    if (count > 1)
+      parallelRanges(sumFloats, elementGrain, [&](int64_t from, int64_t to) {
+        dispatch(SumBlocks{sums.floats() + from, count, sumFloats, to - from, sums.floats() + from});
+      });
     constexpr int64_t rowsAtOnce = 16;
     const int64_t blocks = wide() / panelColumns, cuts = (s.channels + rowsAtOnce - 1) / rowsAtOnce;
     parallelFor(blocks * cuts, [&](int64_t piece) {
@@ -68,6 +72,18 @@ struct WinogradWeightPass {
   /// Sums lie in blocks of 64 outputs.
   int64_t sumPlane() const { return s.channels * wide() + lineFloats; }
   int64_t wide() const { return roundUp(s.outputs, panelColumns); }
+  /// Whether the sums fit a thread's cache, beside the planes of some tiles.
+  bool fewSums() const { return planes * sumPlane() <= winogradPlaneFloats; }
+  /// Ranges of tiles with sums of their own, cut by the shape: a thread that has a range to itself reads no
+  /// planes that another wrote, which takes long where these two share no cache.
+  int64_t ranges() const {
+    constexpr int64_t mostFloats = 3 * 1024 * 1024;
+    if (fewSums()) return std::clamp<int64_t>(grid.count / (4 * blockTiles()), 1, 16);
+    return planes * sumPlane() <= mostFloats && grid.count >= 2 * winogradChunk ? 2 : 1;
+  }
+  int64_t tilesAtOnce(int64_t tiles) const {
+    return fewSums() ? blockTiles() : winogradChunkOf(tiles, winogradChunk / 2);
+  }
   int64_t blockTiles() const { return winogradBlock<m, r>(s.channels + wide()); }
   int64_t scratchFloats(int64_t tiles) const {
     return planes * (winogradPlane(tiles, s.channels) + winogradPlane(tiles, s.outputs));

@@ -18,9 +18,9 @@ inline bool winogradSuits(const ConvShape& s) {
 /// Tiles in the chunks that all threads share: about so many.
 constexpr int64_t winogradChunk = 192;
 
-/// Chunks of equal size, since each makes the transformed weights anew.
-inline int64_t winogradChunkOf(int64_t tiles) {
-  const int64_t chunks = std::max<int64_t>(1, (tiles + winogradChunk / 2) / winogradChunk);
+/// Chunks of equal size, of about so many tiles, since each makes the transformed weights anew.
+inline int64_t winogradChunkOf(int64_t tiles, int64_t about = winogradChunk) {
+  const int64_t chunks = std::max<int64_t>(1, (tiles + about / 2) / about);
   return (tiles + chunks - 1) / chunks;
 }
 

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { grad } from '../../lib/autograd.js';
+import { native } from '../../lib/native.js';
 import { conv2d } from '../../lib/ops/conv.js';
 import { add, relu } from '../../lib/ops/elementwise.js';
-import type { Tensor } from '../../lib/tensor.js';
-import { expectClose, expectGradients, f32, noisy } from '../check.js';
+import { Tensor } from '../../lib/tensor.js';
+import { expectClose, expectGradients, expectSameBits, f32, noisy } from '../check.js';
 import { expectDefinition, type Case } from './convDefinition.js';
 
 const cases: Record<string, Case> = {
@@ -275,6 +276,14 @@ const cases: Record<string, Case> = {
     kernel: [3, 3],
     padding: [1, 1, 1, 1],
   },
+  'tiles of two ranges, each with sums of its own': {
+    images: 24,
+    side: [16, 15],
+    channels: 57,
+    outputs: 65,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+  },
   'points of several images at once, in several blocks; more outputs than channels': {
     images: 4,
     side: [13, 11],
@@ -446,6 +455,13 @@ test('what ReLU holds back reaches neither image nor residual', async () => {
   const fused = gradients((x, w, residual) => conv2d(x, w, null, { padding: 1, residual, relu: true }));
   const apart = gradients((x, w, residual) => relu(add(conv2d(x, w, null, { padding: 1 }), residual)));
   for (const [i, gradient] of fused.entries()) await expectClose(gradient, await apart[i]!.data(), 1e-6);
+});
+
+test('by weights, ranges of tiles give the same bits, however threads share them', async () => {
+  const [x, g] = [noisy([24, 16, 15, 57]), noisy([24, 16, 15, 65], 2)];
+  const moves = [[1, 1], [1, 1, 1, 1], [1, 1], 1] as const;
+  const byWeight = () => native.conv2dByWeight(g.handle, x.handle, [3, 3, 57, 65], ...moves, 'winograd4');
+  await expectSameBits(() => [new Tensor(byWeight(), 'f32')], [2, 3]);
 });
 
 test("padding 'same' keeps the size, and pads right and bottom more", async () => {
