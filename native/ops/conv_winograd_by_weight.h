@@ -42,7 +42,9 @@ struct WinogradWeightPass {
       accumulate(from, to, tilesAtOnce(to - from), zeros.floats(), scratch, sums.floats() + range * sumFloats,
                  forEach);
     };
-    const int64_t scratchSize = scratchFloats(tilesAtOnce((grid.count + count - 1) / count));
+    // Ranges differ by a tile, after which chunks may be smaller.
+    const int64_t least = grid.count / count, most = (grid.count + count - 1) / count;
+    const int64_t scratchSize = scratchFloats(std::max(tilesAtOnce(least), tilesAtOnce(most)));
     if (fewSums() || (count > 1 && count % threads() == 0)) {
       parallelWithScratch(count, scratchSize, [&](int64_t range, float* scratch) {
         accumulateRange(range, scratch, [](int64_t pieces, const auto& work) {
