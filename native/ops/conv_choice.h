@@ -73,12 +73,15 @@ struct ConvCost {
     const double depth = static_cast<double>(pass == ConvPass::byInput ? outputs : channels);
     const double weights = static_cast<double>(s.kernelHeight * s.kernelWidth * s.groups) * across * depth;
     const double points = static_cast<double>(s.images * s.outHeight * s.outWidth);
-    const double share = s.groups == 1 ? 0.85 : groupedShare(across);
+    const double share = s.groups == 1 ? directShare(across) : groupedShare(across);
     return weights * (points / (2 * share) + (pass == ConvPass::byWeight ? 0 : packCycles));
   }
 
-  /// A group's channels are picked from between the others'; few of them leave little to a tile's rows, and
-  /// with one vector of them each value that is loaded serves one multiply-add.
+  /// With one vector of results each value that is loaded serves one multiply-add; by weights, where rows and
+  /// columns may change places, it need not be so.
+  double directShare(double across) const { return across > 1 || pass == ConvPass::byWeight ? 0.85 : 0.6; }
+
+  /// A group's channels are picked from between the others'; few of them leave little to a tile's rows.
   double groupedShare(double across) const {
     constexpr int64_t few = 16;
     if (pass == ConvPass::byWeight && s.channels < few * s.groups) return 0.22;
@@ -95,7 +98,8 @@ struct ConvCost {
   }
 
   double narrow() const {
-    constexpr double share = 0.6;
+    // Several channels are picked from between each other.
+    const double share = s.channels == 1 ? 0.5 : 0.25;
     return static_cast<double>(s.images * s.outHeight) * vectors(s.outWidth * s.outputs) *
            static_cast<double>(s.kernelHeight * s.kernelWidth * s.channels) / (2 * share);
   }
