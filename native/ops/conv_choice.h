@@ -73,19 +73,19 @@ struct ConvCost {
     const double depth = static_cast<double>(pass == ConvPass::byInput ? outputs : channels);
     const double weights = static_cast<double>(s.kernelHeight * s.kernelWidth * s.groups) * across * depth;
     const double points = static_cast<double>(s.images * s.outHeight * s.outWidth);
-    const double share = s.groups == 1 ? directShare(across) : groupedShare(across);
+    const double share = directShare(across);
     return weights * (points / (2 * share) + (pass == ConvPass::byWeight ? 0 : packCycles));
   }
 
   /// With one vector of results each value that is loaded serves one multiply-add; by weights, where rows and
-  /// columns may change places, it need not be so.
-  double directShare(double across) const { return across > 1 || pass == ConvPass::byWeight ? 0.85 : 0.6; }
-
-  /// A group's channels are picked from between the others'; few of them leave little to a tile's rows.
-  double groupedShare(double across) const {
+  /// columns may change places, it need not be so. A group's channels are picked from between the others';
+  /// few of them leave little to a tile's rows.
+  double directShare(double across) const {
     constexpr int64_t few = 16;
+    const double share = across > 1 ? 0.85 : 0.6;
+    if (s.groups == 1) return pass == ConvPass::byWeight ? 0.85 : share;
     if (pass == ConvPass::byWeight && s.channels < few * s.groups) return 0.22;
-    return (across > 1 ? 0.85 : 0.6) * (s.moves.strideWidth > 1 ? 0.65 : 1);
+    return share * (s.moves.strideWidth > 1 ? 0.65 : 1);
   }
 
   double depthwise() const {

@@ -35,16 +35,13 @@ struct WinogradWeightPass {
     std::memset(zeros.data(), 0, static_cast<size_t>(std::max(s.channels, s.outputs)) * sizeof(float));
     const int64_t sumFloats = planes * sumPlane();
     if (!fewSums() && winogradSumsInBlocks(s, planes, grid.count)) return runBlocks(zeros.floats());
-    const int64_t count = ranges();
+    const int64_t count = ranges(), atOnce = tilesAtOnce((grid.count + count - 1) / count);
+    const int64_t scratchSize = scratchFloats(atOnce);
     const Block sums = takeFloats(count * sumFloats);
     const auto accumulateRange = [&](int64_t range, float* scratch, const auto& forEach) {
       const int64_t from = range * grid.count / count, to = (range + 1) * grid.count / count;
-      accumulate(from, to, tilesAtOnce(to - from), zeros.floats(), scratch, sums.floats() + range * sumFloats,
-                 forEach);
+      accumulate(from, to, atOnce, zeros.floats(), scratch, sums.floats() + range * sumFloats, forEach);
     };
-    // Ranges differ by a tile, after which chunks may be smaller.
-    const int64_t least = grid.count / count, most = (grid.count + count - 1) / count;
-    const int64_t scratchSize = scratchFloats(std::max(tilesAtOnce(least), tilesAtOnce(most)));
     if (fewSums() || (count > 1 && count % threads() == 0)) {
       parallelWithScratch(count, scratchSize, [&](int64_t range, float* scratch) {
         accumulateRange(range, scratch, [](int64_t pieces, const auto& work) {

@@ -276,7 +276,7 @@ const cases: Record<string, Case> = {
     kernel: [3, 3],
     padding: [1, 1, 1, 1],
   },
-  'tiles of two ranges, each with sums of its own, the larger one of smaller chunks': {
+  'tiles of two ranges, of different length, each with sums of its own': {
     images: 479,
     side: [4, 3],
     channels: 57,
