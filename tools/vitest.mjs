@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
@@ -24,15 +24,21 @@ export const testsIn = (...folders) => [
 export const sharingProcesses = '--no-isolate';
 
 const counted = (results) => {
-  const total = { passed: 0, failed: 0, skipped: 0 };
+  const total = { passed: 0, failed: 0, skipped: 0, failures: [] };
   for (const file of results.testResults) {
-    const failed = file.assertionResults.filter((test) => test.status === 'failed').length;
+    const failure = (what, message = '') =>
+      total.failures.push(`${relative(root, file.name)}: ${what}: ${message.split('\n')[0]}`);
+    const failed = file.assertionResults.filter((test) => test.status === 'failed');
     const passed = file.assertionResults.filter((test) => test.status === 'passed').length;
     total.passed += passed;
-    total.failed += failed;
-    total.skipped += file.assertionResults.length - passed - failed;
+    total.failed += failed.length;
+    total.skipped += file.assertionResults.length - passed - failed.length;
+    for (const test of failed) failure(test.fullName, test.failureMessages[0]);
     // A file that could not be loaded, or a hook that failed, has no failing test to show for it.
-    if (file.status === 'failed' && failed === 0) total.failed += 1;
+    if (file.status === 'failed' && failed.length === 0) {
+      total.failed += 1;
+      failure('the file', file.message);
+    }
   }
   return total;
 };
@@ -89,7 +95,7 @@ export async function runTests({
   clearTimeout(watchdog);
   process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
 
-  let total = { passed: 0, failed: 0, skipped: 0 };
+  let total = { passed: 0, failed: 0, skipped: 0, failures: [] };
   try {
     total = counted(JSON.parse(readFileSync(output, 'utf8')));
   } catch {
@@ -99,6 +105,8 @@ export async function runTests({
   if (filters.length === 0) total.failed += total.skipped;
   // An unhandled error or a crashed process fails the run without failing a test.
   if (code !== 0 && total.failed === 0) total.failed = 1;
+  // Once more, and together: they lie thousands of lines back.
+  for (const failure of total.failures) console.log(`FAILED ${label}: ${failure}`);
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
   console.log(`${label}: ${total.passed} passed, ${total.failed} failed${skipped}`);
   return total;
