@@ -8,13 +8,34 @@
 
 namespace striate {
 
-/// Memory from `from` on that is needed next, to be brought into the L2 cache.
+/// Memory from `from` on that is needed soon, to be brought into the L2 cache.
 struct WinogradAhead {
   const float* from;
   int64_t lines;
+
+  /// The ith of equal parts.
+  WinogradAhead part(int64_t i, int64_t parts) const {
+    const int64_t begin = i * lines / parts, end = (i + 1) * lines / parts;
+    return {from + begin * lineFloats, end - begin};
+  }
 };
 
-/// c(r, n) (+)= Σ_d a(r, d)·b(d, n) for at most 64 columns; c's rows are 64 floats apart.
+/// All that is needed soon, what is first in front.
+struct WinogradNext {
+  static constexpr int most = 4;
+  WinogradAhead ranges[most];
+};
+
+/// Whether so many columns are one panel of a product.
+struct WinogradOnePanel {
+  int64_t columns;
+  bool* one;
+  template <class Vec>
+  void run() const;
+};
+
+/// c(r, n) (+)= Σ_d a(r, d)·b(d, n) for at most 64 columns; c's rows are 64 floats apart. Where the depth is
+/// at most 64 channels and the columns are one panel, c may be a.
 ///
 /// Either rows are tiles and the depth is channels: a(r, d) = a[d / 64·aBlock + r·64 + d mod 64], and b is
 /// packed by PackPanels. Or rows are at most 64 channels and the depth is tiles: a(r, d) = a[d·64 + r] and
@@ -27,7 +48,7 @@ struct WinogradProduct {
   float* c;
   int64_t rows, depth, columns;
   bool accumulate;
-  WinogradAhead ahead[2];
+  WinogradNext next;
   template <class Vec>
   void run() const;
 };
@@ -36,6 +57,11 @@ struct WinogradProduct {
 
 #ifdef STRIATE_VEC
 namespace striate {
+
+template <class Vec>
+void WinogradOnePanel::run() const {
+  *one = columns <= panelVectors<Vec>((columns + Vec::size - 1) / Vec::size) * Vec::size;
+}
 
 template <class Vec, bool depthIsTiles, int rows, int vectors>
 void winogradTile(const WinogradProduct<depthIsTiles>& p, const float* a, const float* b, float* c,
@@ -103,16 +129,18 @@ template <class Vec, bool depthIsTiles, int most, int vectors>
 void winogradPanel(const WinogradProduct<depthIsTiles>& p, int64_t column) {
   constexpr int64_t aRow = depthIsTiles ? 1 : panelColumns;
   const int64_t tiles = (p.rows + most - 1) / most;
-  const int64_t lines = p.ahead[0].lines + p.ahead[1].lines;
+  const WinogradAhead* range = p.next.ranges;
+  int64_t lines = 0, given = 0, ofRange = 0;
+  for (const WinogradAhead& each : p.next.ranges) lines += each.lines;
   for (int64_t i = 0; i < tiles; ++i) {
     const int64_t row = i * p.rows / tiles, end = (i + 1) * p.rows / tiles;
-    // What comes next is fetched evenly, by the tiles of the first panel.
+    // What is needed soon is fetched evenly, by the tiles of the first panel.
     WinogradAhead ahead{p.b, 0};
     if (column == 0) {
-      int64_t line = i * lines / tiles, lineEnd = (i + 1) * lines / tiles;
-      const bool second = line >= p.ahead[0].lines;
-      if (second) line -= p.ahead[0].lines, lineEnd -= p.ahead[0].lines;
-      ahead = {p.ahead[second].from + line * lineFloats, lineEnd - line};
+      while (given < lines && ofRange == range->lines) ++range, ofRange = 0;
+      const int64_t owed = (i + 1) * lines / tiles - given, left = range->lines - ofRange;
+      ahead = {range->from + ofRange * lineFloats, owed < left ? owed : left};
+      ofRange += ahead.lines, given += ahead.lines;
     }
     winogradTileOf<Vec, depthIsTiles, most, vectors>(end - row, p, p.a + row * aRow,
                                                      depthIsTiles ? p.b + column : p.b + column * p.depth,
@@ -139,6 +167,7 @@ void WinogradProduct<depthIsTiles>::run() const {
   }
 }
 
+template void WinogradOnePanel::run<STRIATE_VEC>() const;
 template void WinogradProduct<false>::run<STRIATE_VEC>() const;
 template void WinogradProduct<true>::run<STRIATE_VEC>() const;
 

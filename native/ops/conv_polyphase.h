@@ -158,6 +158,13 @@ inline void polyphaseInput(const ConvShape& s, const WinogradGrid& grid, const P
   }
 }
 
+/// The pixels of tiles [from, to), as WinogradGrid tells them.
+inline WinogradAhead polyphasePixels(const ConvShape& s, const WinogradGrid& grid, const float* x,
+                                     int64_t from, int64_t to) {
+  return grid.pixels({x, s.height, s.width, s.channels, 2 * Polyphase::m, 1 - s.moves.top}, from,
+                     std::min(to, grid.count));
+}
+
 /// Tiles at a time so that planes with as many floats a tile stay in the L2 cache, in equal blocks.
 inline int64_t polyphaseBlock(int64_t tiles, int64_t floats) {
   const int64_t most = std::clamp<int64_t>(winogradPlaneFloats / floats / 12 * 12, 48, 96);
@@ -191,18 +198,13 @@ struct PolyphaseForward {
   Preparations::Key key() const { return {Polyphase::m, 2, s.channels, s.outputs}; }
 
   void multiply(int64_t block, const Chunk& chunk, const Polyphase::Plane& at, const float* input,
-                const float* panel, int64_t depth, float* sums, bool accumulate, WinogradAhead first,
-                WinogradAhead second) const {
+                const float* panel, int64_t depth, float* sums, bool accumulate,
+                const WinogradNext& next) const {
     const int64_t begin = chunk.begin(at.point);
-    dispatch(WinogradProduct<false>{input + at.index * inputPlane(chunk.count) + begin * panelColumns,
-                                    chunk.count * panelColumns,
-                                    panel,
-                                    sums + at.point * sumPlane(chunk.count) + begin * panelColumns,
-                                    chunk.end(at.point) - begin,
-                                    depth,
-                                    panels.columns(block),
-                                    accumulate,
-                                    {first, second}});
+    dispatch(WinogradProduct<false>{
+        input + at.index * inputPlane(chunk.count) + begin * panelColumns, chunk.count * panelColumns, panel,
+        sums + at.point * sumPlane(chunk.count) + begin * panelColumns, chunk.end(at.point) - begin, depth,
+        panels.columns(block), accumulate, next});
   }
 
   void transformOutput(int64_t block, const Chunk& chunk, const float* sums) const {
@@ -228,6 +230,7 @@ struct PolyphaseForward {
         [&](int64_t piece, float* scratch) {
           const Chunk chunk(grid, piece * atOnce, std::min(atOnce, grid.count - piece * atOnce));
           polyphaseInput(s, grid, chunk, x, zeros, 0, chunk.count, scratch);
+          const WinogradAhead soon = polyphasePixels(s, grid, x, (piece + 1) * atOnce, (piece + 2) * atOnce);
           for (int64_t block = 0; block < panels.blocks; ++block) {
             const auto& order = Polyphase::byPoint;
             for (size_t i = 0; i < order.size(); ++i) {
@@ -235,11 +238,11 @@ struct PolyphaseForward {
               const Polyphase::Plane &at = order[i], &next = order[last ? 0 : i + 1];
               const float* panel = weights + panels.place(block, 0);
               const float* then = last ? weights + panels.place((block + 1) % panels.blocks, 0) : panel;
-              const int64_t plane = inputPlane(chunk.count);
               multiply(block, chunk, at, scratch, panel + at.index * panels.step, s.channels,
                        scratch + inputs, at.phase > 0,
-                       {then + next.index * panels.step, panels.step / lineFloats},
-                       {scratch + next.index * plane, 0});
+                       {{{then + next.index * panels.step, panels.step / lineFloats},
+                         soon.part(block * Polyphase::planes + static_cast<int64_t>(i),
+                                   panels.blocks * Polyphase::planes)}});
             }
             transformOutput(block, chunk, scratch + inputs);
           }
@@ -258,7 +261,8 @@ struct PolyphaseForward {
       parallelRanges(chunk.count, polyphaseTilesAtOnce, [&](int64_t from, int64_t to) {
         polyphaseInput(s, grid, chunk, x, zeros, from, to, input.floats());
       });
-      const int64_t plane = inputPlane(chunk.count);
+      const int64_t plane = inputPlane(chunk.count), next = first + chunk.count;
+      const WinogradAhead soon = polyphasePixels(s, grid, x, next, next + most);
       parallelWithScratch(
           panels.blocks, made + Polyphase::points * sumPlane(chunk.count),
           [&](int64_t block, float* scratch) {
@@ -272,9 +276,11 @@ struct PolyphaseForward {
                 const float* panel = kept ? kept + panels.place(block, cut) + at.index * panels.step
                                           : scratch + (at.index - Polyphase::start(phase)) * panels.step;
                 multiply(block, chunk, at, tiles, panel, panels.depth(cut), sums, cut > 0 || at.phase > 0,
-                         {panel + panels.step, kept ? panels.step / lineFloats : 0},
-                         {tiles + (at.index + 1) % Polyphase::planes * plane,
-                          chunk.count * panelColumns / lineFloats});
+                         {{{panel + panels.step, kept ? panels.step / lineFloats : 0},
+                           {tiles + (at.index + 1) % Polyphase::planes * plane,
+                            chunk.count * panelColumns / lineFloats},
+                           soon.part((block * panels.cuts + cut) * Polyphase::planes + at.index,
+                                     panels.blocks * panels.cuts * Polyphase::planes)}});
               }
             }
             transformOutput(block, chunk, sums);
@@ -327,9 +333,17 @@ struct PolyphaseByInput {
                                             chunk.count * panelColumns, inputPlane(chunk.count)});
   }
 
-  /// The products of a phase for a cut of the outputs; `panel` is the first of them.
+  /// Of tiles [from, to).
+  WinogradAhead pixels(int64_t from, int64_t to) const {
+    return grid.pixels(
+        {gradient, s.outHeight, s.outWidth, s.outputs, Polyphase::m, Polyphase::n - Polyphase::m + high.from},
+        from, std::min(to, grid.count));
+  }
+
+  /// The products of a phase for a cut of the outputs; `panel` is the first of them. Meanwhile comes a part
+  /// of what is needed `soon`.
   void multiply(int64_t block, int64_t cut, int phase, const Chunk& chunk, const float* input,
-                const float* panel, float* sums) const {
+                const float* panel, float* sums, WinogradAhead soon) const {
     const int64_t plane = inputPlane(chunk.count);
     const float* tiles = input + cut * panels.depthAtOnce * chunk.count;
     const auto& order = Polyphase::byPhase;
@@ -347,8 +361,10 @@ struct PolyphaseByInput {
           panels.depth(cut),
           panels.columns(block),
           cut > 0,
-          {{panel + panels.step, panels.step / lineFloats},
-           {tiles + next * plane, panels.shares ? panels.depthAtOnce * chunk.count / lineFloats : 0}}});
+          {{{panel + panels.step, panels.step / lineFloats},
+            {tiles + next * plane, panels.shares ? panels.depthAtOnce * chunk.count / lineFloats : 0},
+            soon.part((block * panels.cuts + cut) * Polyphase::planes + i,
+                      panels.blocks * panels.cuts * Polyphase::planes)}}});
     }
   }
 
@@ -382,11 +398,12 @@ struct PolyphaseByInput {
         [&](int64_t piece, float* scratch) {
           const Chunk chunk(grid, piece * atOnce, std::min(atOnce, grid.count - piece * atOnce));
           transformInput(chunk, zeros, 0, chunk.count, scratch);
+          const WinogradAhead soon = pixels((piece + 1) * atOnce, (piece + 2) * atOnce);
           for (int64_t block = 0; block < panels.blocks; ++block)
             for (int phase = 0; phase < Polyphase::phases; ++phase) {
               multiply(block, 0, phase, chunk, scratch,
                        weights.floats() + panels.place(block, 0) + Polyphase::start(phase) * panels.step,
-                       scratch + inputs);
+                       scratch + inputs, soon);
               transformOutput(block, phase, chunk, scratch + inputs);
             }
         });
@@ -402,13 +419,15 @@ struct PolyphaseByInput {
       parallelRanges(chunk.count, polyphaseTilesAtOnce, [&](int64_t from, int64_t to) {
         transformInput(chunk, zeros, from, to, input.floats());
       });
+      const WinogradAhead soon = pixels(first + chunk.count, first + chunk.count + most);
       parallelWithScratch(panels.blocks * Polyphase::phases, made + Polyphase::points * sumPlane(chunk.count),
                           [&](int64_t piece, float* scratch) {
                             const int64_t block = piece / Polyphase::phases;
                             const int phase = static_cast<int>(piece % Polyphase::phases);
                             for (int64_t cut = 0; cut < panels.cuts; ++cut) {
                               panels.transform(block, cut, phase, 0, panels.depth(cut), scratch);
-                              multiply(block, cut, phase, chunk, input.floats(), scratch, scratch + made);
+                              multiply(block, cut, phase, chunk, input.floats(), scratch, scratch + made,
+                                       soon);
                             }
                             transformOutput(block, phase, chunk, scratch + made);
                           });

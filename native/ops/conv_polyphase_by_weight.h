@@ -44,8 +44,9 @@ struct PolyphaseByWeight {
           const Polyphase::Plane &at = order[static_cast<size_t>(i)],
                                  &next = order[static_cast<size_t>((i + 1) % Polyphase::planes)];
           const int64_t lines = chunk.count * panelColumns / lineFloats;
-          multiply(chunk, at, row, column, tiles, sums + (i - first) * plane, false,
-                   {inputs(chunk, tiles, next, row), lines}, {gradients(chunk, tiles, next, column), lines});
+          multiply(
+              chunk, at, row, column, tiles, sums + (i - first) * plane, false,
+              {{{inputs(chunk, tiles, next, row), lines}, {gradients(chunk, tiles, next, column), lines}}});
         }
         transformSums(phase, sums, plane, row, panelColumns, column);
       }
@@ -59,14 +60,23 @@ struct PolyphaseByWeight {
     for (int64_t first = 0; first < grid.count; first += most) {
       const Chunk chunk(grid, first, std::min(most, grid.count - first));
       transformTiles(chunk, zeros, tiles);
+      const int64_t next = first + chunk.count;
+      const WinogradAhead inputPixels = polyphasePixels(s, grid, x, next, next + most);
+      const WinogradAhead gradientPixels =
+          grid.pixels({gradient, s.outHeight, s.outWidth, s.outputs, Polyphase::m, 0}, next,
+                      std::min(next + most, grid.count));
       parallelFor(Polyphase::planes * cuts, [&](int64_t piece) {
         const Polyphase::Plane& at = Polyphase::byPhase[static_cast<size_t>(piece / cuts)];
         const int64_t row = piece % cuts * panelColumns;
-        for (int64_t column = 0; column < s.outputs; column += panelColumns) {
+        for (int64_t block = 0; block < blocks; ++block) {
+          const int64_t column = block * panelColumns;
           float* c = sums.floats() + at.index * sumPlane + column * s.channels + row * panelColumns;
           multiply(
-              chunk, at, row, column, tiles, c, first > 0, {c + s.channels * panelColumns, 4 * panelColumns},
-              {gradients(chunk, tiles, at, column + panelColumns), chunk.count * panelColumns / lineFloats});
+              chunk, at, row, column, tiles, c, first > 0,
+              {{{c + s.channels * panelColumns, 4 * panelColumns},
+                {gradients(chunk, tiles, at, column + panelColumns), chunk.count * panelColumns / lineFloats},
+                inputPixels.part(piece * blocks + block, Polyphase::planes * cuts * blocks),
+                gradientPixels.part(piece * blocks + block, Polyphase::planes * cuts * blocks)}});
         }
       });
     }
@@ -104,17 +114,12 @@ struct PolyphaseByWeight {
 
   /// c (+)= the products of a plane for 64 channels and outputs.
   void multiply(const Chunk& chunk, const Polyphase::Plane& at, int64_t row, int64_t column,
-                const float* tiles, float* c, bool more, WinogradAhead first, WinogradAhead second) const {
+                const float* tiles, float* c, bool more, const WinogradNext& next) const {
     const int64_t begin = chunk.begin(at.point);
-    dispatch(WinogradProduct<true>{inputs(chunk, tiles, at, row) + begin * panelColumns,
-                                   0,
-                                   gradients(chunk, tiles, at, column) + begin * panelColumns,
-                                   c,
-                                   std::min(panelColumns, s.channels - row),
-                                   chunk.end(at.point) - begin,
-                                   std::min(panelColumns, s.outputs - column),
-                                   more,
-                                   {first, second}});
+    dispatch(WinogradProduct<true>{inputs(chunk, tiles, at, row) + begin * panelColumns, 0,
+                                   gradients(chunk, tiles, at, column) + begin * panelColumns, c,
+                                   std::min(panelColumns, s.channels - row), chunk.end(at.point) - begin,
+                                   std::min(panelColumns, s.outputs - column), more, next});
   }
 
   void transformSums(int phase, const float* sums, int64_t planeStep, int64_t row, int64_t rows,

@@ -90,6 +90,14 @@ struct WinogradCorrelation {
   bool shares() const { return planes * channels * wide() > winogradWeightFloats; }
   int64_t wide() const { return roundUp(outputs, panelColumns); }
 
+  /// Whether the products take the place of a block's inputs: a tile of them reads all channels of its rows
+  /// before it writes as many outputs.
+  bool inPlace() const {
+    bool onePanel = false;
+    dispatch(WinogradOnePanel{outputs, &onePanel});
+    return channels > 0 && channels <= panelColumns && onePanel;
+  }
+
   static int64_t productPlane(int64_t count) { return winogradPlane(count, panelColumns); }
   int64_t inputPlane(int64_t count) const { return winogradPlane(count, channels); }
   /// Channels of the panels that are multiplied at a time: where weights are made as they are used, those
@@ -116,18 +124,17 @@ struct WinogradCorrelation {
 
   /// sums[t][k] (+)= Σ_c input[t][c]·panel[c][k] for the tiles that have the plane p, and a block of outputs.
   void multiplyPlane(int64_t block, const Chunk& chunk, int64_t p, const float* input, const float* panel,
-                     int64_t depth, float* sums, bool accumulate, WinogradAhead first,
-                     WinogradAhead second) const {
+                     int64_t depth, float* sums, bool accumulate, const WinogradNext& next) const {
     const int64_t begin = chunk.begin(p);
-    dispatch(WinogradProduct<false>{input + p * inputPlane(chunk.count) + begin * panelColumns,
-                                    chunk.count * panelColumns,
-                                    panel,
-                                    sums + p * productPlane(chunk.count) + begin * panelColumns,
-                                    chunk.end(p) - begin,
-                                    depth,
-                                    std::min(panelColumns, outputs - block * panelColumns),
-                                    accumulate,
-                                    {first, second}});
+    dispatch(WinogradProduct<false>{
+        input + p * inputPlane(chunk.count) + begin * panelColumns, chunk.count * panelColumns, panel,
+        sums + p * productPlane(chunk.count) + begin * panelColumns, chunk.end(p) - begin, depth,
+        std::min(panelColumns, outputs - block * panelColumns), accumulate, next});
+  }
+
+  /// Of tiles [from, to).
+  WinogradAhead pixels(int64_t from, int64_t to) const {
+    return grid.pixels({source, height, width, channels, m, r - 1 - top}, from, std::min(to, grid.count));
   }
 
   void transformOutput(int64_t block, const Chunk& chunk, const float* products) const {
@@ -164,30 +171,32 @@ struct WinogradCorrelation {
     const float* weights = Preparations::keptOrMade(
         preparations, key(), weightFloats(), [this](float* to) { transformWeights(to); }, own);
     // Equal blocks, as many for each of two or four threads.
-    const int64_t most = winogradBlock<m, r>(channels + panelColumns);
+    const int64_t most = winogradBlock<m, r>(channels + (inPlace() ? 0 : panelColumns));
     const int64_t pieces = roundUp((grid.count + most - 1) / most, 4);
     const int64_t atOnce = (grid.count + pieces - 1) / pieces;
     parallelWithScratch((grid.count + atOnce - 1) / atOnce,
-                        planes * (inputPlane(atOnce) + productPlane(atOnce)),
+                        planes * (inputPlane(atOnce) + (inPlace() ? 0 : productPlane(atOnce))),
                         [&](int64_t piece, float* scratch) {
                           const int64_t from = piece * atOnce;
                           const Chunk chunk(grid, from, std::min(atOnce, grid.count - from));
                           transformInput(zeros, chunk, 0, chunk.count, scratch);
-                          multiplyBlock(chunk, scratch, weights);
+                          multiplyBlock(chunk, scratch, weights, pixels(from + atOnce, from + 2 * atOnce));
                         });
   }
 
-  /// All products of a block of tiles and their outputs, from planes of the input at the start of `scratch`.
-  void multiplyBlock(const Chunk& chunk, float* scratch, const float* weights) const {
+  /// All products of a block of tiles and their outputs, from planes of the input at the start of `scratch`;
+  /// meanwhile come the pixels of the next.
+  void multiplyBlock(const Chunk& chunk, float* scratch, const float* weights, WinogradAhead pixels) const {
     const int64_t blocks = wide() / panelColumns, plane = inputPlane(chunk.count);
-    float* products = scratch + planes * plane;
+    float* products = inPlace() ? scratch : scratch + planes * plane;
     for (int64_t block = 0; block < blocks; ++block) {
       for (int64_t p = 0; p < planes; ++p) {
         const float* panel = weights + (block * planes + p) * panelPlane();
         const float* next = block + 1 < blocks || p + 1 < planes ? panel + panelPlane() : weights;
         multiplyPlane(block, chunk, p, scratch, panel, channels, products, false,
-                      {next, panelPlane() / lineFloats},
-                      {scratch + (p + 1) % planes * plane, plane / lineFloats});
+                      {{{next, panelPlane() / lineFloats},
+                        {scratch + (p + 1) % planes * plane, plane / lineFloats},
+                        pixels.part(block * planes + p, blocks * planes)}});
       }
       transformOutput(block, chunk, products);
     }
@@ -202,6 +211,8 @@ struct WinogradCorrelation {
     const int64_t made = kept ? 0 : planes * panelPlane();
     for (int64_t first = 0; first < grid.count; first += most) {
       const Chunk chunk(grid, first, std::min(most, grid.count - first));
+      const WinogradAhead soon = pixels(first + chunk.count, first + chunk.count + most);
+      const int64_t cuts = (channels + panelColumns - 1) / panelColumns;
       constexpr int64_t tilesAtOnce = 6;
       parallelRanges(chunk.count, tilesAtOnce, [&](int64_t from, int64_t to) {
         transformInput(zeros, chunk, from, to, input.floats());
@@ -218,10 +229,12 @@ struct WinogradCorrelation {
                 const int64_t next = (p + 1) % planes, begin = chunk.begin(next) * panelColumns;
                 const int64_t lines = (chunk.end(next) - chunk.begin(next)) * panelColumns / lineFloats;
                 const float* panel = panels + p * panelPlane();
-                multiplyPlane(block, chunk, p, tiles, panel, depth, sums, from > 0,
-                              {tiles + next * inputPlane(chunk.count) + begin, lines},
-                              kept ? WinogradAhead{panel + panelPlane(), panelPlane() / lineFloats}
-                                   : WinogradAhead{sums + next * productPlane(chunk.count) + begin, lines});
+                multiplyPlane(
+                    block, chunk, p, tiles, panel, depth, sums, from > 0,
+                    {{{tiles + next * inputPlane(chunk.count) + begin, lines},
+                      kept ? WinogradAhead{panel + panelPlane(), panelPlane() / lineFloats}
+                           : WinogradAhead{sums + next * productPlane(chunk.count) + begin, lines},
+                      soon.part((block * cuts + from / panelColumns) * planes + p, blocks * cuts * planes)}});
               }
               if (kept) panels += planes * panelPlane();
             }

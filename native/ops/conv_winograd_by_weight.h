@@ -101,8 +101,8 @@ struct WinogradWeightPass {
       for (int64_t p = 0; p < planes; ++p) {
         const int64_t next = (p + 1) % planes, lines = chunk.count * panelColumns / lineFloats;
         multiply(chunk, p, row, column, tiles.floats(), sums + p * plane, false,
-                 {inputs(chunk, tiles.floats(), next, row), lines},
-                 {gradients(chunk, tiles.floats(), next, column), lines});
+                 {{{inputs(chunk, tiles.floats(), next, row), lines},
+                   {gradients(chunk, tiles.floats(), next, column), lines}}});
       }
       transformSums(sums, plane, row, panelColumns, column);
     });
@@ -145,17 +145,12 @@ struct WinogradWeightPass {
 
   /// c (+)= the products of a plane for 64 channels and outputs.
   void multiply(const Chunk& chunk, int64_t p, int64_t row, int64_t column, const float* tiles, float* c,
-                bool more, WinogradAhead first, WinogradAhead second) const {
+                bool more, const WinogradNext& next) const {
     const int64_t begin = chunk.begin(p);
-    dispatch(WinogradProduct<true>{inputs(chunk, tiles, p, row) + begin * panelColumns,
-                                   0,
-                                   gradients(chunk, tiles, p, column) + begin * panelColumns,
-                                   c,
-                                   std::min(panelColumns, s.channels - row),
-                                   chunk.end(p) - begin,
-                                   std::min(panelColumns, s.outputs - column),
-                                   more,
-                                   {first, second}});
+    dispatch(WinogradProduct<true>{inputs(chunk, tiles, p, row) + begin * panelColumns, 0,
+                                   gradients(chunk, tiles, p, column) + begin * panelColumns, c,
+                                   std::min(panelColumns, s.channels - row), chunk.end(p) - begin,
+                                   std::min(panelColumns, s.outputs - column), more, next});
   }
 
   /// Adds up the products of tiles [from, to) in `sums`, `atOnce` tiles at a time; forEach(count, work) calls
@@ -163,18 +158,26 @@ struct WinogradWeightPass {
   template <class ForEach>
   void accumulate(int64_t from, int64_t to, int64_t atOnce, const float* zeros, float* scratch, float* sums,
                   const ForEach& forEach) const {
-    const int64_t cuts = (s.channels + panelColumns - 1) / panelColumns;
+    const int64_t cuts = (s.channels + panelColumns - 1) / panelColumns, blocks = wide() / panelColumns;
     for (int64_t first = from; first < to; first += atOnce) {
       const Chunk chunk(grid, first, std::min(atOnce, to - first));
       transformTiles(chunk, zeros, scratch, forEach);
+      const int64_t next = first + atOnce, nextEnd = std::min(grid.count, next + atOnce);
+      const WinogradAhead inputPixels =
+          grid.pixels({x, s.height, s.width, s.channels, m, r - 1 - s.moves.top}, next, nextEnd);
+      const WinogradAhead gradientPixels =
+          grid.pixels({gradient, s.outHeight, s.outWidth, s.outputs, m, 0}, next, nextEnd);
       forEach(planes * cuts, [&](int64_t piece) {
         const int64_t p = piece / cuts, row = piece % cuts * panelColumns;
-        for (int64_t column = 0; column < s.outputs; column += panelColumns) {
+        for (int64_t block = 0; block < blocks; ++block) {
+          const int64_t column = block * panelColumns;
           float* c = sums + p * sumPlane() + column * s.channels + row * panelColumns;
-          multiply(
-              chunk, p, row, column, scratch, c, first > from,
-              {c + s.channels * panelColumns, 4 * panelColumns},
-              {gradients(chunk, scratch, p, column + panelColumns), chunk.count * panelColumns / lineFloats});
+          multiply(chunk, p, row, column, scratch, c, first > from,
+                   {{{c + s.channels * panelColumns, 4 * panelColumns},
+                     {gradients(chunk, scratch, p, column + panelColumns),
+                      chunk.count * panelColumns / lineFloats},
+                     inputPixels.part(piece * blocks + block, planes * cuts * blocks),
+                     gradientPixels.part(piece * blocks + block, planes * cuts * blocks)}});
         }
       });
     }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kernels/winograd.h"
+#include "kernels/winograd_product.h"
 #include "ops/conv_shape.h"
 
 namespace striate {
@@ -24,21 +25,45 @@ inline int64_t winogradChunkOf(int64_t tiles, int64_t about = winogradChunk) {
   return (tiles + chunks - 1) / chunks;
 }
 
+/// Images [height, width, channels] that tiles read, from one tile to the next `step` rows and columns of
+/// pixels, and `below` further rows.
+struct WinogradPixels {
+  const float* images;
+  int64_t height, width, channels, step, below;
+};
+
 /// Tiles of m × m outputs over images. With a dilation, the outputs whose places differ by multiples of it in
 /// both directions are an image of their own, which takes part in no other's sums: a phase.
 struct WinogradGrid {
   int64_t rows, columns, count;
   int64_t edge;  ///< as of WinogradTiles
+  int64_t dilation;
 
   template <int m, int r>
   static WinogradGrid of(int64_t images, int64_t wholeHeight, int64_t wholeWidth, int64_t dilation = 1) {
     const int64_t height = (wholeHeight + dilation - 1) / dilation;
     const int64_t width = (wholeWidth + dilation - 1) / dilation;
-    WinogradGrid grid{(height + m - 1) / m, (width + m - 1) / m, 0, m};
+    WinogradGrid grid{(height + m - 1) / m, (width + m - 1) / m, 0, m, dilation};
     grid.count = images * dilation * dilation * grid.rows * grid.columns;
     const int64_t low = height - (grid.rows - 1) * m, right = width - (grid.columns - 1) * m;
     if (winogradEdges<m> && low == right) grid.edge = low;
     return grid;
+  }
+
+  /// The pixels that tiles [from, to) read beyond those of all tiles before, for which a transform would wait
+  /// long where they come from memory. Of a row of tiles that is cut, as many whole rows of pixels, so that
+  /// what is fetched lies in one piece.
+  WinogradAhead pixels(const WinogradPixels& of, int64_t from, int64_t to) const {
+    if (from >= to || dilation != 1) return {};
+    const int64_t width = of.width * of.channels, all = count / (rows * columns) * of.height * width;
+    const auto place = [&](int64_t tile) {
+      const int64_t image = tile / (rows * columns),
+                    row = std::min(tile / columns % rows * of.step, of.height);
+      const int64_t some = std::min(of.step, of.height - row) * width * (tile % columns) / columns;
+      return std::clamp<int64_t>((image * of.height + row + of.below) * width + some, 0, all);
+    };
+    const int64_t begin = place(from);
+    return {of.images + begin, (place(to) - begin) / lineFloats};
   }
 };
 
