@@ -22,18 +22,22 @@ struct PolyphaseByWeight {
 
   void run() const {
     const Block zeros = polyphaseZeros(std::max(s.channels, s.outputs));
-    const int64_t most = winogradChunkOf(grid.count);
-    const Block tiles = takeFloats(Polyphase::planes * winogradPlane(most, s.channels) +
-                                   Polyphase::points * winogradPlane(most, s.outputs));
-    winogradSumsInBlocks(s, Polyphase::points, grid.count) ? runBlocks(zeros.floats(), tiles.floats())
-                                                           : runPlanes(most, zeros.floats(), tiles.floats());
+    winogradSumsInBlocks(s, Polyphase::points, grid.count) ? runBlocks(zeros.floats())
+                                                           : runPlanes(zeros.floats());
   }
 
  private:
+  int64_t tileFloats(int64_t count) const {
+    return Polyphase::planes * winogradPlane(count, s.channels) +
+           Polyphase::points * winogradPlane(count, s.outputs);
+  }
+
   /// By blocks of 64 channels and outputs, whose sums never leave the cache.
-  void runBlocks(const float* zeros, float* tiles) const {
+  void runBlocks(const float* zeros) const {
     const Chunk chunk(grid, 0, grid.count);
-    transformTiles(chunk, zeros, tiles);
+    const Block transformed = takeFloats(tileFloats(grid.count));
+    float* tiles = transformed.floats();
+    transformTiles(chunk, zeros, tiles, [](int64_t pieces, const auto& work) { parallelFor(pieces, work); });
     constexpr int64_t plane = panelColumns * panelColumns + lineFloats;
     parallelWithScratch(cuts * blocks, Polyphase::points * plane, [&](int64_t piece, float* sums) {
       const int64_t row = piece / blocks * panelColumns, column = piece % blocks * panelColumns;
@@ -53,33 +57,17 @@ struct PolyphaseByWeight {
     });
   }
 
-  /// Plane by plane, `most` tiles at a time; sums lie in blocks of 64 outputs.
-  void runPlanes(int64_t most, const float* zeros, float* tiles) const {
+  /// Plane by plane, some tiles at a time; sums lie in blocks of 64 outputs.
+  void runPlanes(const float* zeros) const {
     const int64_t sumPlane = s.channels * blocks * panelColumns + lineFloats;
-    const Block sums = takeFloats(Polyphase::planes * sumPlane);
-    for (int64_t first = 0; first < grid.count; first += most) {
-      const Chunk chunk(grid, first, std::min(most, grid.count - first));
-      transformTiles(chunk, zeros, tiles);
-      const int64_t next = first + chunk.count;
-      const WinogradAhead inputPixels = polyphasePixels(s, grid, x, next, next + most);
-      const WinogradAhead gradientPixels =
-          grid.pixels({gradient, s.outHeight, s.outWidth, s.outputs, Polyphase::m, 0}, next,
-                      std::min(next + most, grid.count));
-      parallelFor(Polyphase::planes * cuts, [&](int64_t piece) {
-        const Polyphase::Plane& at = Polyphase::byPhase[static_cast<size_t>(piece / cuts)];
-        const int64_t row = piece % cuts * panelColumns;
-        for (int64_t block = 0; block < blocks; ++block) {
-          const int64_t column = block * panelColumns;
-          float* c = sums.floats() + at.index * sumPlane + column * s.channels + row * panelColumns;
-          multiply(
-              chunk, at, row, column, tiles, c, first > 0,
-              {{{c + s.channels * panelColumns, 4 * panelColumns},
-                {gradients(chunk, tiles, at, column + panelColumns), chunk.count * panelColumns / lineFloats},
-                inputPixels.part(piece * blocks + block, Polyphase::planes * cuts * blocks),
-                gradientPixels.part(piece * blocks + block, Polyphase::planes * cuts * blocks)}});
-        }
-      });
-    }
+    const int64_t sumFloats = Polyphase::planes * sumPlane;
+    const WinogradRanges ranges = WinogradRanges::of(grid.count, sumFloats);
+    const int64_t atOnce = ranges.tilesAtOnce();
+    const Block sums = takeFloats(ranges.count * sumFloats);
+    ranges.run(false, tileFloats(atOnce), sums.floats(), sumFloats,
+               [&](int64_t from, int64_t to, float* tiles, float* ofRange, const auto& forEach) {
+                 accumulate(from, to, atOnce, zeros, tiles, ofRange, sumPlane, forEach);
+               });
     constexpr int64_t rowsAtOnce = 16;
     const int64_t rows = (s.channels + rowsAtOnce - 1) / rowsAtOnce;
     parallelFor(blocks * rows, [&](int64_t piece) {
@@ -88,6 +76,34 @@ struct PolyphaseByWeight {
       for (int phase = 0; phase < Polyphase::phases; ++phase)
         transformSums(phase, from + Polyphase::start(phase) * sumPlane, sumPlane, row, rowsAtOnce, column);
     });
+  }
+
+  /// Adds up the products of tiles [from, to) in `sums`, `atOnce` tiles at a time.
+  template <class ForEach>
+  void accumulate(int64_t from, int64_t to, int64_t atOnce, const float* zeros, float* tiles, float* sums,
+                  int64_t sumPlane, const ForEach& forEach) const {
+    for (int64_t first = from; first < to; first += atOnce) {
+      const Chunk chunk(grid, first, std::min(atOnce, to - first));
+      transformTiles(chunk, zeros, tiles, forEach);
+      const int64_t next = first + chunk.count, nextEnd = std::min(grid.count, next + atOnce);
+      const WinogradAhead inputPixels = polyphasePixels(s, grid, x, next, nextEnd);
+      const WinogradAhead gradientPixels =
+          grid.pixels({gradient, s.outHeight, s.outWidth, s.outputs, Polyphase::m, 0}, next, nextEnd);
+      forEach(Polyphase::planes * cuts, [&](int64_t piece) {
+        const Polyphase::Plane& at = Polyphase::byPhase[static_cast<size_t>(piece / cuts)];
+        const int64_t row = piece % cuts * panelColumns;
+        for (int64_t block = 0; block < blocks; ++block) {
+          const int64_t column = block * panelColumns;
+          float* c = sums + at.index * sumPlane + column * s.channels + row * panelColumns;
+          multiply(
+              chunk, at, row, column, tiles, c, first > from,
+              {{{c + s.channels * panelColumns, 4 * panelColumns},
+                {gradients(chunk, tiles, at, column + panelColumns), chunk.count * panelColumns / lineFloats},
+                inputPixels.part(piece * blocks + block, Polyphase::planes * cuts * blocks),
+                gradientPixels.part(piece * blocks + block, Polyphase::planes * cuts * blocks)}});
+        }
+      });
+    }
   }
 
   const float* inputs(const Chunk& chunk, const float* tiles, const Polyphase::Plane& at, int64_t row) const {
@@ -100,9 +116,11 @@ struct PolyphaseByWeight {
   }
 
   /// The planes of a chunk's inputs, then those of its gradients.
-  void transformTiles(const Chunk& chunk, const float* zeros, float* planes) const {
-    const int64_t count = chunk.count;
-    parallelRanges(count, polyphaseTilesAtOnce, [&](int64_t from, int64_t to) {
+  template <class ForEach>
+  void transformTiles(const Chunk& chunk, const float* zeros, float* planes, const ForEach& forEach) const {
+    const int64_t count = chunk.count, some = polyphaseTilesAtOnce;
+    forEach((count + some - 1) / some, [&](int64_t piece) {
+      const int64_t from = piece * some, to = std::min(count, from + some);
       polyphaseInput(s, grid, chunk, x, zeros, from, to, planes);
       const WinogradTiles tiles{s.outHeight, s.outWidth, s.outputs, grid.rows,         grid.columns, 0,
                                 0,           1,          grid.edge, chunk.list + from, to - from};

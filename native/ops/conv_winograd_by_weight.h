@@ -7,6 +7,7 @@
 
 #include "kernels/matmul_tile.h"
 #include "ops/conv_winograd.h"
+#include "ops/conv_winograd_ranges.h"
 
 namespace striate {
 
@@ -35,29 +36,13 @@ struct WinogradWeightPass {
     std::memset(zeros.data(), 0, static_cast<size_t>(std::max(s.channels, s.outputs)) * sizeof(float));
     const int64_t sumFloats = planes * sumPlane();
     if (!fewSums() && winogradSumsInBlocks(s, planes, grid.count)) return runBlocks(zeros.floats());
-    const int64_t count = ranges(), atOnce = tilesAtOnce((grid.count + count - 1) / count);
-    const int64_t scratchSize = scratchFloats(atOnce);
-    const Block sums = takeFloats(count * sumFloats);
-    const auto accumulateRange = [&](int64_t range, float* scratch, const auto& forEach) {
-      const int64_t from = range * grid.count / count, to = (range + 1) * grid.count / count;
-      accumulate(from, to, atOnce, zeros.floats(), scratch, sums.floats() + range * sumFloats, forEach);
-    };
-    if (fewSums() || (count > 1 && count % threads() == 0)) {
-      parallelWithScratch(count, scratchSize, [&](int64_t range, float* scratch) {
-        accumulateRange(range, scratch, [](int64_t pieces, const auto& work) {
-          for (int64_t i = 0; i < pieces; ++i) work(i);
-        });
-      });
-    } else {
-      const Block scratch = takeFloats(scratchSize);
-      for (int64_t range = 0; range < count; ++range)
-        accumulateRange(range, scratch.floats(),
-                        [](int64_t pieces, const auto& work) { parallelFor(pieces, work); });
-    }
-    if (count > 1)
-      parallelRanges(sumFloats, elementGrain, [&](int64_t from, int64_t to) {
-        dispatch(SumBlocks{sums.floats() + from, count, sumFloats, to - from, sums.floats() + from});
-      });
+    const WinogradRanges ranges = this->ranges();
+    const int64_t atOnce = fewSums() ? blockTiles() : ranges.tilesAtOnce();
+    const Block sums = takeFloats(ranges.count * sumFloats);
+    ranges.run(fewSums(), scratchFloats(atOnce), sums.floats(), sumFloats,
+               [&](int64_t from, int64_t to, float* scratch, float* ofRange, const auto& forEach) {
+                 accumulate(from, to, atOnce, zeros.floats(), scratch, ofRange, forEach);
+               });
     constexpr int64_t rowsAtOnce = 16;
     const int64_t blocks = wide() / panelColumns, cuts = (s.channels + rowsAtOnce - 1) / rowsAtOnce;
     parallelFor(blocks * cuts, [&](int64_t piece) {
@@ -73,15 +58,9 @@ struct WinogradWeightPass {
   int64_t wide() const { return roundUp(s.outputs, panelColumns); }
   /// Whether the sums fit a thread's cache, beside the planes of some tiles.
   bool fewSums() const { return planes * sumPlane() <= winogradPlaneFloats; }
-  /// Ranges of tiles with sums of their own, cut by the shape: a thread that has a range to itself reads no
-  /// planes that another wrote, which takes long where these two share no cache.
-  int64_t ranges() const {
-    constexpr int64_t mostFloats = 3 * 1024 * 1024;
-    if (fewSums()) return std::clamp<int64_t>(grid.count / (4 * blockTiles()), 1, 16);
-    return planes * sumPlane() <= mostFloats && grid.count >= 2 * winogradChunk ? 2 : 1;
-  }
-  int64_t tilesAtOnce(int64_t tiles) const {
-    return fewSums() ? blockTiles() : winogradChunkOf(tiles, winogradChunk / 2);
+  WinogradRanges ranges() const {
+    if (fewSums()) return {grid.count, std::clamp<int64_t>(grid.count / (4 * blockTiles()), 1, 16)};
+    return WinogradRanges::of(grid.count, planes * sumPlane());
   }
   int64_t blockTiles() const { return winogradBlock<m, r>(s.channels + wide()); }
   int64_t scratchFloats(int64_t tiles) const {

@@ -457,10 +457,13 @@ test('what ReLU holds back reaches neither image nor residual', async () => {
   for (const [i, gradient] of fused.entries()) await expectClose(gradient, await apart[i]!.data(), 1e-6);
 });
 
-test('by weights, ranges of tiles give the same bits, however threads share them', async () => {
-  const [x, g] = [noisy([24, 16, 15, 57]), noisy([24, 16, 15, 65], 2)];
-  const moves = [[1, 1], [1, 1, 1, 1], [1, 1], 1] as const;
-  const byWeight = () => native.conv2dByWeight(g.handle, x.handle, [3, 3, 57, 65], ...moves, 'winograd4');
+test.each([
+  { algorithm: 'winograd4', side: [16, 15], stride: 1 },
+  { algorithm: 'polyphase', side: [32, 30], stride: 2 },
+])('by weights, ranges of tiles give the same bits, however threads share them: %o', async (c) => {
+  const [x, g] = [noisy([24, ...c.side, 57]), noisy([24, 16, 15, 65], 2)];
+  const moves = [[c.stride, c.stride], [1, 1, 1, 1], [1, 1], 1] as const;
+  const byWeight = () => native.conv2dByWeight(g.handle, x.handle, [3, 3, 57, 65], ...moves, c.algorithm);
   await expectSameBits(() => [new Tensor(byWeight(), 'f32')], [2, 3]);
 });
 
