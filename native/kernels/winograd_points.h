@@ -98,6 +98,31 @@ struct Winograd<Vec, 4, 3> : WinogradPoints<Vec, 6> {
 };
 
 template <class Vec>
+struct Winograd<Vec, 3, 4> : WinogradPoints<Vec, 6> {
+  static void gradient(const Vec (&y)[3], Vec (&v)[6]) {
+    const Vec even = y[0] + y[2];
+    v[0] = y[0];
+    v[1] = even + y[1];
+    v[2] = even - y[1];
+    v[3] = times(0.25f, y[2], times(0.5f, y[1], y[0]));
+    v[4] = times(4.0f, y[2], times(-2.0f, y[1], y[0]));
+    v[5] = y[2];
+  }
+  static void output(const Vec (&v)[6], Vec (&y)[3]) {
+    const Vec sum = v[1] + v[2];
+    y[0] = v[0] + sum + (v[3] + v[4]);
+    y[1] = times(-2.0f, v[4], times(0.5f, v[3], v[1] - v[2]));
+    y[2] = times(4.0f, v[4], times(0.25f, v[3], sum)) + v[5];
+  }
+  static constexpr float weight[6][4] = {{1, 0, 0, 0},
+                                         {1 / 3.0f, 1 / 3.0f, 1 / 3.0f, 1 / 3.0f},
+                                         {-1 / 3.0f, 1 / 3.0f, -1 / 3.0f, 1 / 3.0f},
+                                         {-16 / 15.0f, -8 / 15.0f, -4 / 15.0f, -2 / 15.0f},
+                                         {1 / 15.0f, -2 / 15.0f, 4 / 15.0f, -8 / 15.0f},
+                                         {0, 0, 0, 1}};
+};
+
+template <class Vec>
 struct Winograd<Vec, 4, 1> {
   template <int n>
   static void input(const Vec (&d)[n], Vec (&v)[n]) {

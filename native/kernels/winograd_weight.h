@@ -173,6 +173,8 @@ template void WinogradWeight<4, 3>::run<STRIATE_VEC>() const;
 template void WinogradWeightGradient<4, 3>::run<STRIATE_VEC>() const;
 template void WinogradWeight<2, 5>::run<STRIATE_VEC>() const;
 template void WinogradWeightGradient<2, 5>::run<STRIATE_VEC>() const;
+template void WinogradWeight<3, 4>::run<STRIATE_VEC>() const;
+template void WinogradWeightGradient<3, 4>::run<STRIATE_VEC>() const;
 template void WinogradWeight<4, 2>::run<STRIATE_VEC>() const;
 template void WinogradWeightGradient<4, 2>::run<STRIATE_VEC>() const;
 template void WinogradWeight<4, 2, 1>::run<STRIATE_VEC>() const;

@@ -8,6 +8,7 @@
 #include "ops/conv_depthwise.h"
 #include "ops/conv_direct.h"
 #include "ops/conv_narrow.h"
+#include "ops/conv_phases.h"
 #include "ops/conv_polyphase.h"
 #include "ops/conv_polyphase_by_weight.h"
 #include "ops/conv_scatter.h"
@@ -45,6 +46,8 @@ inline Tensor conv2d(Stream& stream, const Tensor& x, const Tensor& weight, cons
         return depthwiseForward(s, x.f32(), weight.f32(), end, y.f32());
       case ConvAlgorithm::narrow:
         return narrowForward(s, x.f32(), weight.f32(), end, y.f32());
+      case ConvAlgorithm::phases:
+        return run(phasesForward);
       case ConvAlgorithm::polyphase:
         return run(polyphaseForward);
       case ConvAlgorithm::winograd2:
@@ -115,6 +118,8 @@ inline Tensor conv2dByWeight(Stream& stream, const Tensor& gradient, const Tenso
         return run(depthwiseByWeight);
       case ConvAlgorithm::narrow:
         return run(narrowByWeight);
+      case ConvAlgorithm::phases:
+        return run(phasesByWeight);
       case ConvAlgorithm::polyphase:
         return run(polyphaseByWeight);
       case ConvAlgorithm::winograd2:

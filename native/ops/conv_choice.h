@@ -9,6 +9,7 @@
 #include "kernels/kernel.h"
 #include "ops/conv_depthwise.h"
 #include "ops/conv_narrow.h"
+#include "ops/conv_phases.h"
 #include "ops/conv_polyphase.h"
 #include "ops/conv_scatter.h"
 #include "ops/conv_shape.h"
@@ -18,7 +19,16 @@
 namespace striate {
 
 enum class ConvPass : uint8_t { forward, byInput, byWeight };
-enum class ConvAlgorithm : uint8_t { direct, depthwise, narrow, polyphase, scatter, winograd2, winograd4 };
+enum class ConvAlgorithm : uint8_t {
+  direct,
+  depthwise,
+  narrow,
+  phases,
+  polyphase,
+  scatter,
+  winograd2,
+  winograd4
+};
 
 struct ConvPlan {
   ConvAlgorithm algorithm;
@@ -31,6 +41,8 @@ inline const char* algorithmName(ConvAlgorithm algorithm) {
       return "depthwise";
     case ConvAlgorithm::narrow:
       return "narrow";
+    case ConvAlgorithm::phases:
+      return "phases";
     case ConvAlgorithm::polyphase:
       return "polyphase";
     case ConvAlgorithm::scatter:
@@ -56,6 +68,7 @@ struct ConvCost {
     const double cycles = algorithm == ConvAlgorithm::direct      ? direct()
                           : algorithm == ConvAlgorithm::depthwise ? depthwise()
                           : algorithm == ConvAlgorithm::narrow    ? narrow()
+                          : algorithm == ConvAlgorithm::phases    ? phases()
                           : algorithm == ConvAlgorithm::polyphase ? polyphase()
                           : algorithm == ConvAlgorithm::scatter   ? scatter()
                           : algorithm == ConvAlgorithm::winograd2 ? winograd(2)
@@ -115,6 +128,7 @@ struct ConvCost {
     const bool back = pass == ConvPass::byInput;
     const int64_t height = back ? s.height : s.outHeight, width = back ? s.width : s.outWidth;
     const auto gridOf = m == 4                ? WinogradGrid::of<4, 3>
+                        : m == 3              ? WinogradGrid::of<3, 4>
                         : s.kernelHeight == 3 ? WinogradGrid::of<2, 3>
                                               : WinogradGrid::of<2, 5>;
     const int64_t dilation = s.moves.dilationHeight, images = s.images * dilation * dilation;
@@ -123,6 +137,14 @@ struct ConvCost {
     const double places =
         static_cast<double>(images * (grid.rows * side - spared) * (grid.columns * side - spared));
     return minimal(places, places * (vectors(s.channels) + vectors(s.outputs)), side * side);
+  }
+
+  double phases() const {
+    constexpr double copyCycles = 3;
+    const ConvShape of = phaseShape(s);
+    const double pixels = static_cast<double>(of.images * of.height * of.width * s.moves.strideHeight);
+    return ConvCost{pass, of}.winograd(of.kernelHeight == 3 ? 4 : 3) +
+           pixels * vectors(s.moves.strideHeight * s.channels) * copyCycles;
   }
 
   double polyphase() const {
@@ -163,6 +185,7 @@ inline std::vector<ConvPlan> convPlans(ConvPass pass, const ConvShape& s) {
   if (depthwiseSuits(s)) add(ConvAlgorithm::depthwise);
   if (pass == ConvPass::byInput && scatterSuits(s)) add(ConvAlgorithm::scatter);
   if (pass != ConvPass::byInput && narrowSuits(s)) add(ConvAlgorithm::narrow);
+  if (pass != ConvPass::byInput && phasesSuit(s)) add(ConvAlgorithm::phases);
   if (polyphaseSuits(s)) add(ConvAlgorithm::polyphase);
   if (winogradSuits(s)) {
     add(ConvAlgorithm::winograd2);

@@ -171,7 +171,8 @@ struct WinogradCorrelation {
     const float* weights = Preparations::keptOrMade(
         preparations, key(), weightFloats(), [this](float* to) { transformWeights(to); }, own);
     // Equal blocks, as many for each of two or four threads.
-    const int64_t most = winogradBlock<m, r>(channels + (inPlace() ? 0 : panelColumns));
+    const int64_t most =
+        winogradBlock<m, r>(roundUp(channels, panelColumns) + (inPlace() ? 0 : panelColumns));
     const int64_t pieces = roundUp((grid.count + most - 1) / most, 4);
     const int64_t atOnce = (grid.count + pieces - 1) / pieces;
     parallelWithScratch((grid.count + atOnce - 1) / atOnce,

@@ -412,6 +412,18 @@ const cases: Record<string, Case> = {
     residual: true,
     relu: true,
   },
+  'stride 4, more images than are laid side by side at a time': {
+    images: 11,
+    side: [200, 190],
+    channels: 3,
+    outputs: 2,
+    kernel: [9, 9],
+    stride: [4, 4],
+    padding: [3, 5, 4, 0],
+    bias: true,
+    residual: true,
+    relu: true,
+  },
   'one place, many pixels and channels': {
     images: 3,
     side: [10, 11],
@@ -483,16 +495,20 @@ test.each([{}, { residual: true }])('no channels give sums of nothing: %o', asyn
   await expectDefinition(c);
   await expectDefinition({ ...c, kernel: [1, 1], stride: [2, 2], relu: true });
   await expectDefinition({ ...c, kernel: [3, 3] });
+  await expectDefinition({ ...c, side: [7, 8], kernel: [5, 5], stride: [2, 2] });
 });
 
-test('no images give no results, and a gradient of zeros', async () => {
-  const x = f32([], [0, 5, 5, 2]);
-  const w = noisy([3, 3, 2, 4]);
+test.each([
+  { kernel: 3, stride: 1, side: 3 },
+  { kernel: 5, stride: 2, side: 2 },
+])('no images give no results, and a gradient of zeros: %o', async ({ kernel, stride, side }) => {
+  const x = f32([], [0, kernel + 2, kernel + 2, 2]);
+  const w = noisy([kernel, kernel, 2, 4]);
   w.requiresGrad = true;
-  const y = conv2d(x, w);
-  expect(y.shape).toEqual([0, 3, 3, 4]);
+  const y = conv2d(x, w, null, { stride });
+  expect(y.shape).toEqual([0, side, side, 4]);
   const [byW] = grad(y, [w], f32([], y.shape));
-  expect([...(await byW!.data())]).toEqual(Array(72).fill(0));
+  expect([...(await byW!.data())]).toEqual(Array(w.size).fill(0));
 });
 
 describe('conv2d refuses', () => {

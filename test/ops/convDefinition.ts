@@ -147,7 +147,7 @@ function passes(c: Case) {
   };
 }
 
-const tilesOf4 = new Set(['winograd4', 'polyphase']);
+const tilesOf4 = new Set(['winograd4', 'phases', 'polyphase']);
 
 /**
  * Compares y and both gradients with the definition, by each algorithm that can compute them, all of which have to give the

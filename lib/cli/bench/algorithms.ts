@@ -12,6 +12,7 @@ export const algorithms = [
   'direct',
   'depthwise',
   'narrow',
+  'phases',
   'polyphase',
   'scatter',
   'winograd2',
