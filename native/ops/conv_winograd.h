@@ -35,11 +35,11 @@ inline int64_t winogradPlane(int64_t tiles, int64_t channels) {
   return tiles * roundUp(channels, panelColumns) + lineFloats;
 }
 
-/// The tiles of a block whose planes of `floats` each tile fit; but fewer than 48 would have the weights come
-/// from the L3 cache too often, which costs more than planes that come from there.
+/// The tiles of a block whose planes of `floats` each tile fit; but not below `least`, since fewer would have
+/// weights, or sums, come from the L3 cache too often, which costs more than planes that come from there.
 template <int m, int r>
-int64_t winogradBlock(int64_t floats) {
-  return std::clamp<int64_t>(winogradPlaneFloats / (winogradPlanes<m, r> * floats) / 12 * 12, 48, 96);
+int64_t winogradBlock(int64_t floats, int64_t least) {
+  return std::clamp<int64_t>(winogradPlaneFloats / (winogradPlanes<m, r> * floats) / 12 * 12, least, 96);
 }
 
 /// Weights [kernel, kernel, channels, outputs] as a correlation takes them.
@@ -171,8 +171,9 @@ struct WinogradCorrelation {
     const float* weights = Preparations::keptOrMade(
         preparations, key(), weightFloats(), [this](float* to) { transformWeights(to); }, own);
     // Equal blocks, as many for each of two or four threads.
+    constexpr int64_t least = 72;
     const int64_t most =
-        winogradBlock<m, r>(roundUp(channels, panelColumns) + (inPlace() ? 0 : panelColumns));
+        winogradBlock<m, r>(roundUp(channels, panelColumns) + (inPlace() ? 0 : panelColumns), least);
     const int64_t pieces = roundUp((grid.count + most - 1) / most, 4);
     const int64_t atOnce = (grid.count + pieces - 1) / pieces;
     parallelWithScratch((grid.count + atOnce - 1) / atOnce,

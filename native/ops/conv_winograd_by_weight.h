@@ -62,7 +62,7 @@ struct WinogradWeightPass {
     if (fewSums()) return {grid.count, std::clamp<int64_t>(grid.count / (4 * blockTiles()), 1, 16)};
     return WinogradRanges::of(grid.count, planes * sumPlane());
   }
-  int64_t blockTiles() const { return winogradBlock<m, r>(roundUp(s.channels, panelColumns) + wide()); }
+  int64_t blockTiles() const { return winogradBlock<m, r>(roundUp(s.channels, panelColumns) + wide(), 48); }
   int64_t scratchFloats(int64_t tiles) const {
     return planes * (winogradPlane(tiles, s.channels) + winogradPlane(tiles, s.outputs));
   }
