@@ -62,7 +62,7 @@ struct PolyphaseByWeight {
     const int64_t sumPlane = s.channels * blocks * panelColumns + lineFloats;
     const int64_t sumFloats = Polyphase::planes * sumPlane;
     const WinogradRanges ranges = WinogradRanges::of(grid.count, sumFloats);
-    const int64_t atOnce = ranges.tilesAtOnce();
+    const int64_t atOnce = ranges.tilesAtOnce(tileFloats(1));
     const Block sums = takeFloats(ranges.count * sumFloats);
     ranges.run(false, tileFloats(atOnce), sums.floats(), sumFloats,
                [&](int64_t from, int64_t to, float* tiles, float* ofRange, const auto& forEach) {

@@ -37,7 +37,7 @@ struct WinogradWeightPass {
     const int64_t sumFloats = planes * sumPlane();
     if (!fewSums() && winogradSumsInBlocks(s, planes, grid.count)) return runBlocks(zeros.floats());
     const WinogradRanges ranges = this->ranges();
-    const int64_t atOnce = fewSums() ? blockTiles() : ranges.tilesAtOnce();
+    const int64_t atOnce = fewSums() ? blockTiles() : ranges.tilesAtOnce(scratchFloats(1));
     const Block sums = takeFloats(ranges.count * sumFloats);
     ranges.run(fewSums(), scratchFloats(atOnce), sums.floats(), sumFloats,
                [&](int64_t from, int64_t to, float* scratch, float* ofRange, const auto& forEach) {

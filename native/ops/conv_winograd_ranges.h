@@ -19,8 +19,13 @@ struct WinogradRanges {
     return {tiles, sumFloats <= mostFloats && tiles >= 2 * winogradChunk ? 2 : 1};
   }
 
-  /// Tiles to be transformed at a time.
-  int64_t tilesAtOnce() const { return winogradChunkOf((tiles + count - 1) / count, winogradChunk / 2); }
+  /// Tiles to be transformed at a time, with so many floats of planes each: these leave room in the L3 cache,
+  /// but sums are gone through once for all of them.
+  int64_t tilesAtOnce(int64_t floats) const {
+    constexpr int64_t planeFloats = 768 * 1024;
+    const int64_t some = std::clamp<int64_t>(planeFloats / floats, winogradChunk / 3, winogradChunk / 2);
+    return winogradChunkOf((tiles + count - 1) / count, some);
+  }
 
   /// Calls accumulate(from, to, scratch, sums, forEach) for each range, which shares its pieces out by
   /// forEach(pieces, work), and adds up all `count` sums in the first. Ranges go to the threads where these
