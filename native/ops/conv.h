@@ -10,6 +10,7 @@
 #include "ops/conv_narrow.h"
 #include "ops/conv_phases.h"
 #include "ops/conv_polyphase.h"
+#include "ops/conv_polyphase_by_input.h"
 #include "ops/conv_polyphase_by_weight.h"
 #include "ops/conv_scatter.h"
 #include "ops/conv_winograd.h"

@@ -11,6 +11,7 @@
 #include "ops/conv_narrow.h"
 #include "ops/conv_phases.h"
 #include "ops/conv_polyphase.h"
+#include "ops/conv_polyphase_by_input.h"
 #include "ops/conv_scatter.h"
 #include "ops/conv_shape.h"
 #include "ops/conv_winograd.h"
