@@ -102,9 +102,15 @@ export async function runTests({
     console.error(`${label}: vitest wrote no results`);
   }
   rmSync(folder, { recursive: true });
-  if (filters.length === 0) total.failed += total.skipped;
+  if (filters.length === 0 && total.skipped > 0) {
+    total.failed += total.skipped;
+    total.failures.push(`${total.skipped} skipped`);
+  }
   // An unhandled error or a crashed process fails the run without failing a test.
-  if (code !== 0 && total.failed === 0) total.failed = 1;
+  if (code !== 0 && total.failed === 0) {
+    total.failed = 1;
+    total.failures.push(`vitest ended with ${code === null ? 'a signal' : `status ${code}`}`);
+  }
   // Once more, and together: they lie thousands of lines back.
   for (const failure of total.failures) console.log(`FAILED ${label}: ${failure}`);
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';

@@ -58,17 +58,17 @@ void forPhaseImages(const ConvShape& s, const float* x, const Body& body) {
   }
 }
 
-/// Calls body(own, among) with the offsets of each tap's matrix [channels, outputs], in the weights and in
-/// those of the phases.
+/// Calls body(own, among), in parallel, with the offsets of each tap's matrix [channels, outputs], in the
+/// weights and in those of the phases.
 template <class Body>
 void forPhaseTaps(const ConvShape& s, const ConvShape& phases, const Body& body) {
   const int64_t stride = s.moves.strideHeight, matrix = s.channels * s.outputs;
-  for (int64_t row = 0; row < s.kernelHeight; ++row)
-    for (int64_t column = 0; column < s.kernelWidth; ++column) {
-      const int64_t tap = row / stride * phases.kernelWidth + column / stride;
-      const int64_t phase = row % stride * stride + column % stride;
-      body((row * s.kernelWidth + column) * matrix, (tap * stride * stride + phase) * matrix);
-    }
+  parallelFor(s.kernelHeight * s.kernelWidth, [&](int64_t place) {
+    const int64_t row = place / s.kernelWidth, column = place % s.kernelWidth;
+    const int64_t tap = row / stride * phases.kernelWidth + column / stride;
+    const int64_t phase = row % stride * stride + column % stride;
+    body(place * matrix, (tap * stride * stride + phase) * matrix);
+  });
 }
 
 inline void phasesForward(const ConvShape& s, const float* x, const float* weight, Preparations& preparations,
@@ -95,7 +95,10 @@ inline void phasesByWeight(const ConvShape& s, const float* gradient, const floa
   forPhaseImages(s, x, [&](const ConvShape& phases, int64_t first, const float* images) {
     const float* from = gradient + first * s.outHeight * s.outWidth * s.outputs;
     pass(phases, from, images, sums.floats() + (first > 0 ? elements : 0));
-    if (first > 0) dispatch(SumBlocks{sums.floats(), 2, elements, elements, sums.floats()});
+    if (first > 0)
+      parallelRanges(elements, elementGrain, [&](int64_t begin, int64_t end) {
+        dispatch(SumBlocks{sums.floats() + begin, 2, elements, end - begin, sums.floats() + begin});
+      });
   });
   forPhaseTaps(s, all, [&](int64_t to, int64_t from) {
     std::copy_n(sums.floats() + from, s.channels * s.outputs, dw + to);

@@ -160,8 +160,7 @@ inline void polyphaseInput(const ConvShape& s, const WinogradGrid& grid, const P
 /// The pixels of tiles [from, to), as WinogradGrid tells them.
 inline WinogradAhead polyphasePixels(const ConvShape& s, const WinogradGrid& grid, const float* x,
                                      int64_t from, int64_t to) {
-  return grid.pixels({x, s.height, s.width, s.channels, 2 * Polyphase::m, 1 - s.moves.top}, from,
-                     std::min(to, grid.count));
+  return grid.pixels({x, s.height, s.width, s.channels, 2 * Polyphase::m, 1 - s.moves.top}, from, to);
 }
 
 /// Tiles at a time so that planes with as many floats a tile stay in the L2 cache, in equal blocks.

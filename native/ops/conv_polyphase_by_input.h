@@ -51,7 +51,7 @@ struct PolyphaseByInput {
   WinogradAhead pixels(int64_t from, int64_t to) const {
     return grid.pixels(
         {gradient, s.outHeight, s.outWidth, s.outputs, Polyphase::m, Polyphase::n - Polyphase::m + high.from},
-        from, std::min(to, grid.count));
+        from, to);
   }
 
   /// The products of a phase for a cut of the outputs; `panel` is the first of them. Meanwhile comes a part

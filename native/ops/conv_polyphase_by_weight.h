@@ -37,7 +37,7 @@ struct PolyphaseByWeight {
     const Chunk chunk(grid, 0, grid.count);
     const Block transformed = takeFloats(tileFloats(grid.count));
     float* tiles = transformed.floats();
-    transformTiles(chunk, zeros, tiles, [](int64_t pieces, const auto& work) { parallelFor(pieces, work); });
+    transformTiles(chunk, zeros, tiles, inAllThreads);
     constexpr int64_t plane = panelColumns * panelColumns + lineFloats;
     parallelWithScratch(cuts * blocks, Polyphase::points * plane, [&](int64_t piece, float* sums) {
       const int64_t row = piece / blocks * panelColumns, column = piece % blocks * panelColumns;
@@ -85,7 +85,7 @@ struct PolyphaseByWeight {
     for (int64_t first = from; first < to; first += atOnce) {
       const Chunk chunk(grid, first, std::min(atOnce, to - first));
       transformTiles(chunk, zeros, tiles, forEach);
-      const int64_t next = first + chunk.count, nextEnd = std::min(grid.count, next + atOnce);
+      const int64_t next = first + chunk.count, nextEnd = next + atOnce;
       const WinogradAhead inputPixels = polyphasePixels(s, grid, x, next, nextEnd);
       const WinogradAhead gradientPixels =
           grid.pixels({gradient, s.outHeight, s.outWidth, s.outputs, Polyphase::m, 0}, next, nextEnd);

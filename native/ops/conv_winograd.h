@@ -134,7 +134,7 @@ struct WinogradCorrelation {
 
   /// Of tiles [from, to).
   WinogradAhead pixels(int64_t from, int64_t to) const {
-    return grid.pixels({source, height, width, channels, m, r - 1 - top}, from, std::min(to, grid.count));
+    return grid.pixels({source, height, width, channels, m, r - 1 - top}, from, to);
   }
 
   void transformOutput(int64_t block, const Chunk& chunk, const float* products) const {

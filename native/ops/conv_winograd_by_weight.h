@@ -71,8 +71,7 @@ struct WinogradWeightPass {
   void runBlocks(const float* zeros) const {
     const Chunk chunk(grid, 0, grid.count);
     const Block tiles = takeFloats(scratchFloats(grid.count));
-    transformTiles(chunk, zeros, tiles.floats(),
-                   [](int64_t pieces, const auto& work) { parallelFor(pieces, work); });
+    transformTiles(chunk, zeros, tiles.floats(), inAllThreads);
     constexpr int64_t plane = panelColumns * panelColumns + lineFloats;
     const int64_t blocks = wide() / panelColumns, cuts = (s.channels + panelColumns - 1) / panelColumns;
     parallelWithScratch(cuts * blocks, planes * plane, [&](int64_t piece, float* sums) {
@@ -141,7 +140,7 @@ struct WinogradWeightPass {
     for (int64_t first = from; first < to; first += atOnce) {
       const Chunk chunk(grid, first, std::min(atOnce, to - first));
       transformTiles(chunk, zeros, scratch, forEach);
-      const int64_t next = first + atOnce, nextEnd = std::min(grid.count, next + atOnce);
+      const int64_t next = first + atOnce, nextEnd = next + atOnce;
       const WinogradAhead inputPixels =
           grid.pixels({x, s.height, s.width, s.channels, m, r - 1 - s.moves.top}, next, nextEnd);
       const WinogradAhead gradientPixels =

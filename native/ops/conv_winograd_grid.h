@@ -50,10 +50,11 @@ struct WinogradGrid {
     return grid;
   }
 
-  /// The pixels that tiles [from, to) read beyond those of all tiles before, for which a transform would wait
-  /// long where they come from memory. Of a row of tiles that is cut, as many whole rows of pixels, so that
-  /// what is fetched lies in one piece.
+  /// The pixels that tiles [from, to), those that there are, read beyond those of all tiles before, for which
+  /// a transform would wait long where they come from memory. Of a row of tiles that is cut, as many whole
+  /// rows of pixels, so that what is fetched lies in one piece.
   WinogradAhead pixels(const WinogradPixels& of, int64_t from, int64_t to) const {
+    to = std::min(to, count);
     if (from >= to || dilation != 1) return {};
     const int64_t width = of.width * of.channels, all = count / (rows * columns) * of.height * width;
     const auto place = [&](int64_t tile) {

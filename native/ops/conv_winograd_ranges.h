@@ -1,12 +1,20 @@
 // How gradients by weights sum over Winograd's tiles. Runs on the compute thread.
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/matmul_tile.h"
 #include "ops/conv_winograd_grid.h"
 #include "ops/matmul.h"
 #include "runtime/parallel.h"
 
 namespace striate {
+
+/// How the pieces of a step are shared out: by all threads, or all by the one that calls.
+inline constexpr auto inAllThreads = [](int64_t pieces, const auto& work) { parallelFor(pieces, work); };
+inline constexpr auto inOneThread = [](int64_t pieces, const auto& work) {
+  for (int64_t i = 0; i < pieces; ++i) work(i);
+};
 
 /// Ranges of tiles with sums of their own, cut by the shape alone: a thread that has a range to itself reads
 /// nothing that another wrote, which takes long where these two share no cache.
@@ -38,16 +46,11 @@ struct WinogradRanges {
                  forEach);
     };
     if (small || (count > 1 && count % threads() == 0)) {
-      parallelWithScratch(count, scratchFloats, [&](int64_t range, float* scratch) {
-        runRange(range, scratch, [](int64_t pieces, const auto& work) {
-          for (int64_t i = 0; i < pieces; ++i) work(i);
-        });
-      });
+      parallelWithScratch(count, scratchFloats,
+                          [&](int64_t range, float* scratch) { runRange(range, scratch, inOneThread); });
     } else {
       const Block scratch = takeFloats(scratchFloats);
-      for (int64_t range = 0; range < count; ++range)
-        runRange(range, scratch.floats(),
-                 [](int64_t pieces, const auto& work) { parallelFor(pieces, work); });
+      for (int64_t range = 0; range < count; ++range) runRange(range, scratch.floats(), inAllThreads);
     }
     if (count > 1)
       parallelRanges(sumFloats, elementGrain, [&](int64_t from, int64_t to) {
