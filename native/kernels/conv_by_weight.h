@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernels/kernel.h"
+#include "kernels/matmul_tile.h"
 
 namespace striate {
 
@@ -41,18 +42,24 @@ struct ConvWeightProduct {
   template <class Vec>
   void run() const;
 
-  /// Floats of scratch, for products of up to as many taps and columns.
-  static constexpr int64_t scratchFloats(int64_t taps, int64_t channels, int64_t columns) {
+  /// Floats of scratch, for products of up to as many taps, rows and columns.
+  static constexpr int64_t scratchFloats(int64_t taps, int64_t channels, int64_t rows, int64_t columns) {
     const int64_t padded = (columns + 63) / 64 * 64;
-    return pointsAtOnce * padded + padded + channels + zerosBeyond + 2 * listsOf(taps) * listFloats;
+    return pointsAtOnce * (padded + copyStep(rows)) + padded + channels + zerosBeyond +
+           2 * listsOf(taps) * listFloats;
   }
 
  private:
-  /// Values are fetched this many points ahead; a list ends with as many of its last place.
-  static constexpr int64_t pointsAhead = 8, placesAtOnce = pointsAtOnce + pointsAhead;
   static constexpr int64_t listFloats =
-      placesAtOnce * static_cast<int64_t>(sizeof(const float*) / sizeof(float));
+      pointsAtOnce * static_cast<int64_t>(sizeof(const float*) / sizeof(float));
   static constexpr int64_t zerosBeyond = 64;
+  /// Points that lie a multiple of so much apart share the same sets of an L1 cache, which then holds fewer
+  /// of them than a tile goes through.
+  static constexpr int64_t setsFloats = 1024;
+  /// From one point to the next in a copy that is free of that.
+  static constexpr int64_t copyStep(int64_t rows) {
+    return (rows + lineFloats - 1) / lineFloats * lineFloats + lineFloats;
+  }
   /// Lines of a point that are fetched one after the other.
   static constexpr int64_t linesAtOnce = 4;
   /// Those of the points' places, and for each side those of lines.
@@ -72,26 +79,33 @@ struct ConvWeightProduct {
   void list(const LatticeImages& side, const ConvTap& tap, int64_t from, int64_t count, const float* zeros,
             const float** places) const;
   template <class Vec>
-  void pack(const float* const* places, int64_t count, float* panels) const;
+  void copyLeft(const Lists& now, float* copy) const;
   template <class Vec>
-  void multiply(const Lists& now, const Lists& next, const float* panels, bool accumulate) const;
+  void multiply(const Lists& now, const Lists& next, float* panels, bool accumulate) const;
 };
 
 }  // namespace striate
 
 #ifdef STRIATE_VEC
 #include "kernels/math.h"
-#include "kernels/matmul_tile.h"
 
 namespace striate {
 
+/// What a tile does beside its sums, whose loop has room for it: fill its panel, whose last vector may not be
+/// whole, for those that come after it; or bring what is needed next into the L2 cache, a line for each
+/// point.
+enum class Meanwhile : uint8_t { nothing, fill, fillPart, fetch };
+
 /// A register tile of the sums: the left side's values broadcast, the right side's in panels.
 struct OuterTile {
+  Meanwhile meanwhile;
   const float* const* left;
   int64_t channel;
-  const float* panel;
+  float* panel;
+  const float* const* right;  ///< what fills the panel, from `column` on
+  int64_t column;
   int64_t count;
-  const float* const* next;  ///< what to bring into the L2 cache meanwhile, a line for each point; or null
+  const float* const* next;  ///< the lines to fetch
   int64_t nextAt;
   float* sums;
   int64_t sumStep;
@@ -135,33 +149,38 @@ inline __attribute__((always_inline)) void storeSums(const Vec (&sum)[rows][vect
     }
 }
 
-template <class Vec, int rows, int vectors, int64_t ahead, bool prefetch>
+template <class Vec, int rows, int vectors, Meanwhile meanwhile>
 void outerTile(const OuterTile& t) {
-  // Their lines are wanted at the end, and as many loads at once would wait for the L2 cache then.
-  constexpr int64_t width = vectors * Vec::size;
-#pragma GCC unroll 32
-  for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 4
-    for (int64_t n = 0; n < width; n += lineFloats) __builtin_prefetch(t.sums + r * t.sumStep + n, 1, 3);
-
+  const int lastLanes = t.lastLanes;
   Vec sum[rows][vectors];
 #pragma GCC unroll 32
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) sum[r][v] = Vec::broadcast(0.0f);
 
-  const float* panel = t.panel;
-  const int64_t channel = t.channel, nextAt = t.nextAt;
+  float* panel = t.panel;
+  const int64_t channel = t.channel, column = t.column, nextAt = t.nextAt;
+  const float* const* place = t.right;
   const float* const* next = t.next;
   const float* const* end = t.left + t.count;
   for (const float* const* left = t.left; left != end; ++left) {
-    if constexpr (prefetch) __builtin_prefetch(*next++ + nextAt, 0, 2);
-    __builtin_prefetch(left[ahead] + channel, 0, 3);
+    if constexpr (meanwhile == Meanwhile::fetch) __builtin_prefetch(*next++ + nextAt, 0, 2);
     const float* values = *left + channel;
     Vec right[vectors];
+    if constexpr (meanwhile == Meanwhile::fill || meanwhile == Meanwhile::fillPart) {
+      const float* from = *place++ + column;
 #pragma GCC unroll 4
-    for (int v = 0; v < vectors; ++v) right[v] = Vec::load(panel + v * Vec::size);
-    panel += width;
+      for (int v = 0; v < vectors; ++v) {
+        right[v] = meanwhile == Meanwhile::fill || v < vectors - 1
+                       ? Vec::load(from + v * Vec::size)
+                       : Vec::loadPartial(from + v * Vec::size, lastLanes);
+        right[v].store(panel + v * Vec::size);
+      }
+    } else {
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) right[v] = Vec::load(panel + v * Vec::size);
+    }
+    panel += vectors * Vec::size;
 #pragma GCC unroll 32
     for (int r = 0; r < rows; ++r) {
       const Vec value = Vec::broadcast(values[r]);
@@ -170,7 +189,7 @@ void outerTile(const OuterTile& t) {
     }
   }
 
-  if (t.lastLanes == Vec::size)
+  if (lastLanes == Vec::size)
     t.accumulate ? storeSums<Vec, rows, vectors, true, true>(sum, t)
                  : storeSums<Vec, rows, vectors, true, false>(sum, t);
   else
@@ -178,12 +197,21 @@ void outerTile(const OuterTile& t) {
                  : storeSums<Vec, rows, vectors, false, false>(sum, t);
 }
 
-template <class Vec, int rows, int vectors, int64_t ahead>
+template <class Vec, int rows, int vectors>
 void outerTileOf(int64_t wanted, const OuterTile& t) {
-  if (wanted == rows)
-    t.next ? outerTile<Vec, rows, vectors, ahead, true>(t) : outerTile<Vec, rows, vectors, ahead, false>(t);
-  else if constexpr (rows > 1)
-    outerTileOf<Vec, rows - 1, vectors, ahead>(wanted, t);
+  if constexpr (rows > 1) {
+    if (wanted < rows) return outerTileOf<Vec, rows - 1, vectors>(wanted, t);
+  }
+  switch (t.meanwhile) {
+    case Meanwhile::fill:
+      return outerTile<Vec, rows, vectors, Meanwhile::fill>(t);
+    case Meanwhile::fillPart:
+      return outerTile<Vec, rows, vectors, Meanwhile::fillPart>(t);
+    case Meanwhile::fetch:
+      return outerTile<Vec, rows, vectors, Meanwhile::fetch>(t);
+    default:
+      return outerTile<Vec, rows, vectors, Meanwhile::nothing>(t);
+  }
 }
 
 template <class Vec>
@@ -205,8 +233,9 @@ bool ConvWeightProduct::dense(const LatticeImages& side, const ConvTap& tap, int
 
 template <class Vec>
 void ConvWeightProduct::run() const {
-  float *panels = scratch,
-        *zeros = panels + pointsAtOnce * ((columns + panelColumns - 1) / panelColumns * panelColumns);
+  float* const panels = scratch;
+  float* const copy = panels + pointsAtOnce * ((columns + panelColumns - 1) / panelColumns * panelColumns);
+  float* const zeros = copy + pointsAtOnce * copyStep(rowTo - rowFrom);
   // What follows may be wider.
   const int64_t widest = following && following->columns > columns ? following->columns : columns;
   const int64_t zeroFloats = (channels > widest ? channels : widest) / lineFloats * lineFloats + zerosBeyond;
@@ -220,7 +249,7 @@ void ConvWeightProduct::run() const {
   const int64_t most = following && following->tapsInUse<Vec>() > taps ? following->tapsInUse<Vec>() : taps;
   Lists now = listed<Vec>(block(0), block(1), zeros, places);
   for (int64_t b = 0; b < blocks; ++b) {
-    const float** other = now.places == places ? places + listsOf(most) * placesAtOnce : places;
+    const float** other = now.places == places ? places + listsOf(most) * pointsAtOnce : places;
     Lists next{};
     if (b + 1 < blocks) {
       next = listed<Vec>(block(b + 1), block(b + 2), zeros, other);
@@ -228,17 +257,27 @@ void ConvWeightProduct::run() const {
       const int64_t from = following->pointFrom, left = following->pointTo - from;
       next = following->listed<Vec>(from, from + (left < pointsAtOnce ? left : pointsAtOnce), zeros, other);
     }
-    pack<Vec>(now.places + taps * placesAtOnce, now.count, panels);
+    if (taps == 1 && left.strideWidth * left.pixelStep % setsFloats == 0) copyLeft<Vec>(now, copy);
     multiply<Vec>(now, next, panels, b > 0);
     now = next;
+  }
+}
+
+/// Moves the left side's values of one tap to where they do not share sets of a cache.
+template <class Vec>
+void ConvWeightProduct::copyLeft(const Lists& now, float* copy) const {
+  const int64_t rows = rowTo - rowFrom, channel = rowFrom % channels;
+  for (int64_t i = 0; i < now.count; ++i, copy += copyStep(rows)) {
+    const float* from = now.places[i] + channel;
+    forVectors<Vec>(rows, [&](int64_t n, auto load, auto store) { store(copy + n, load(from + n)); });
+    now.places[i] = copy - channel;
   }
 }
 
 /// All tiles of the sums over the points of `now`, and meanwhile the values of `next` to the L2 cache, evenly
 /// spread: more at a time than memory gives would hold up what the tiles wait for.
 template <class Vec>
-void ConvWeightProduct::multiply(const Lists& now, const Lists& next, const float* panels,
-                                 bool accumulate) const {
+void ConvWeightProduct::multiply(const Lists& now, const Lists& next, float* panels, bool accumulate) const {
   const int64_t rows = rowTo - rowFrom;
   const int64_t work = rows * ((columns + panelColumns - 1) / panelColumns);
   const int64_t lines = next.lines;
@@ -252,25 +291,32 @@ void ConvWeightProduct::multiply(const Lists& now, const Lists& next, const floa
     const int64_t width = vectors * Vec::size, left = columns - column;
     const int64_t atOnce = Vec::tileRows[vectors == 4 ? 2 : vectors == 2 ? 1 : 0];
     t.panel = panels + column * now.count;
+    t.right = now.places + tapsInUse<Vec>() * pointsAtOnce;
+    t.column = column;
+    bool filled = false;
     t.lastLanes = static_cast<int>(left < width ? left - width + Vec::size : Vec::size);
     for (int64_t tap = 0, row = rowFrom; row < rowTo; ++tap) {
       const int64_t tapEnd = (firstTap<Vec>() + tap + 1) * channels, end = tapEnd < rowTo ? tapEnd : rowTo;
-      t.left = now.places + tap * placesAtOnce;
+      t.left = now.places + tap * pointsAtOnce;
       while (row < end) {
         const int64_t n = end - row < atOnce ? end - row : atOnce;
         t.channel = row - (tapEnd - channels);
         t.sums = sums + (row - rowFrom) * sumStep + column;
-        t.next = nullptr;
-        if (fetched < lines && fetched * work <= done * lines) {
+        t.meanwhile = Meanwhile::nothing;
+        if (!filled) {
+          t.meanwhile = t.lastLanes == Vec::size ? Meanwhile::fill : Meanwhile::fillPart;
+          filled = true;
+        } else if (fetched < lines && fetched * work <= done * lines) {
+          t.meanwhile = Meanwhile::fetch;
           next.product->fetch<Vec>(fetched, next, t);
           ++fetched;
         }
         if (vectors == 4)
-          outerTileOf<Vec, Vec::tileRows[2], 4, pointsAhead>(n, t);
+          outerTileOf<Vec, Vec::tileRows[2], 4>(n, t);
         else if (vectors == 2)
-          outerTileOf<Vec, Vec::tileRows[1], 2, pointsAhead>(n, t);
+          outerTileOf<Vec, Vec::tileRows[1], 2>(n, t);
         else
-          outerTileOf<Vec, Vec::tileRows[0], 1, pointsAhead>(n, t);
+          outerTileOf<Vec, Vec::tileRows[0], 1>(n, t);
         row += n, done += n;
       }
     }
@@ -284,23 +330,23 @@ ConvWeightProduct::Lists ConvWeightProduct::listed(int64_t from, int64_t to, con
   const int64_t count = tapsInUse<Vec>(), rows = rowTo - rowFrom, points = to - from;
   const ConvTap *first = taps + firstTap<Vec>(), center{0, 0};
   for (int64_t t = 0; t < count; ++t)
-    list<Vec>(left, first[t], from, points, zeros, places + t * placesAtOnce);
-  const float** const rightPlaces = places + count * placesAtOnce;
+    list<Vec>(left, first[t], from, points, zeros, places + t * pointsAtOnce);
+  const float** const rightPlaces = places + count * pointsAtOnce;
   list<Vec>(right, center, from, points, zeros, rightPlaces);
   const auto linesOf = [](int64_t floats) { return (floats + lineFloats - 1) / lineFloats; };
-  const auto ordered = [](bool dense, int64_t lines, const float* const* values, const float** list) {
+  const auto ordered = [points](bool dense, int64_t lines, const float* const* values, const float** list) {
     if (dense) {
-      for (int64_t i = 0; i < placesAtOnce; ++i) list[i] = values[0] + i * lineFloats;
+      for (int64_t i = 0; i < points; ++i) list[i] = values[0] + i * lineFloats;
       return FetchOrder::dense;
     }
     if (lines < 2 * linesAtOnce || lines % linesAtOnce != 0) return FetchOrder::lines;
-    for (int64_t i = 0; i < placesAtOnce; ++i)
+    for (int64_t i = 0; i < points; ++i)
       for (int64_t line = 0; line < linesAtOnce; ++line)
         list[i * linesAtOnce + line] = values[i] + line * lineFloats;
     return FetchOrder::grouped;
   };
-  const float** const leftLines = rightPlaces + placesAtOnce;
-  const float** const rightLines = leftLines + linesAtOnce * placesAtOnce;
+  const float** const leftLines = rightPlaces + pointsAtOnce;
+  const float** const rightLines = leftLines + linesAtOnce * pointsAtOnce;
   const bool leftDense = dense<Vec>(left, *first, rows), rightDense = dense<Vec>(right, center, columns);
   return {this,
           points,
@@ -316,7 +362,7 @@ void ConvWeightProduct::fetch(int64_t nth, const Lists& from, OuterTile& tile) c
   const int64_t leftLines = (rowTo - rowFrom + lineFloats - 1) / lineFloats, taps = tapsInUse<Vec>();
   const bool onLeft = nth < leftLines;
   const int64_t at = onLeft ? nth : nth - leftLines, row = rowFrom + at * lineFloats;
-  const float** const lines = from.places + (taps + 1 + (onLeft ? 0 : linesAtOnce)) * placesAtOnce;
+  const float** const lines = from.places + (taps + 1 + (onLeft ? 0 : linesAtOnce)) * pointsAtOnce;
   switch (onLeft ? from.left : from.right) {
     case FetchOrder::dense:
       tile.next = lines;
@@ -327,7 +373,7 @@ void ConvWeightProduct::fetch(int64_t nth, const Lists& from, OuterTile& tile) c
       tile.nextAt = at / linesAtOnce * linesAtOnce * lineFloats + (onLeft ? rowFrom % channels : 0);
       break;
     default:
-      tile.next = from.places + (onLeft ? row / channels - firstTap<Vec>() : taps) * placesAtOnce;
+      tile.next = from.places + (onLeft ? row / channels - firstTap<Vec>() : taps) * pointsAtOnce;
       tile.nextAt = onLeft ? row % channels : at * lineFloats;
   }
 }
@@ -349,22 +395,6 @@ void ConvWeightProduct::list(const LatticeImages& side, const ConvTap& tap, int6
     }
     column = 0;
     if (++row == latticeRows) row = 0, ++image;
-  }
-  for (; i < placesAtOnce; ++i) places[i] = places[count - 1];
-}
-
-/// The right side's values in panels as wide as tiles, zeros beyond the last column.
-template <class Vec>
-void ConvWeightProduct::pack(const float* const* places, int64_t count, float* panels) const {
-  for (int64_t column = 0; column < columns;) {
-    const int64_t width = panelVectors<Vec>((columns - column + Vec::size - 1) / Vec::size) * Vec::size;
-    const int64_t used = width < columns - column ? width : columns - column;
-    for (int64_t i = 0; i < count; ++i, panels += width) {
-      const float* from = places[i] + column;
-      forVectors<Vec>(used, [&](int64_t n, auto load, auto store) { store(panels + n, load(from + n)); });
-      for (int64_t n = used; n < width; ++n) panels[n] = 0.0f;
-    }
-    column += width;
   }
 }
 

@@ -72,12 +72,8 @@ inline void pointsByWeight(const ConvShape& s, const AxisTaps& h, const AxisTaps
   LatticeImages image{x, s.height, s.width, s.channels, s.moves.strideHeight, s.moves.strideWidth};
   LatticeImages slope{gradient, s.outHeight, s.outWidth, s.outputs, 1, 1};
   // The right side is copied once for all rows: where channels are few, they are it, and the sums transposed.
-  // So are channels that fill a page of memory, since rows of tiles would find each point on another page.
-  constexpr int64_t pageFloats = 1024;
   const bool inside = taps.size() == 1 && !h.leaves(s.height) && !w.leaves(s.width);
-  const bool few = channels <= 128 && outputs >= 2 * channels;
-  const bool apart = channels >= pageFloats && outputs < pageFloats && points >= 2 * channels;
-  const bool turned = inside && s.groups == 1 && (few || apart);
+  const bool turned = inside && s.groups == 1 && channels <= 128 && outputs >= 2 * channels;
   if (turned) {
     image.values += (taps[0].row * s.width + taps[0].column) * s.channels;
     taps[0] = {0, 0};
@@ -120,7 +116,7 @@ inline void pointsByWeight(const ConvShape& s, const AxisTaps& h, const AxisTaps
     return p;
   };
   const int64_t scratchFloats =
-      ConvWeightProduct::scratchFloats(static_cast<int64_t>(taps.size()), depth, columns);
+      ConvWeightProduct::scratchFloats(static_cast<int64_t>(taps.size()), depth, rowsAtOnce, columns);
   parallelWithScratch(pieces, scratchFloats, [&](int64_t piece, float* scratch) {
     ConvWeightProduct here = product(piece), following{};
     here.scratch = scratch;

@@ -96,12 +96,20 @@ const cases: Record<string, Case> = {
     residual: true,
     relu: true,
   },
-  '1×1, a page of channels and more': {
+  '1×1, pixels a page of memory apart': {
     images: 2,
-    side: [33, 32],
-    channels: 1027,
+    side: [11, 9],
+    channels: 1024,
     outputs: 13,
     kernel: [1, 1],
+  },
+  '1×1, every other pixel a page of memory apart': {
+    images: 2,
+    side: [23, 13],
+    channels: 512,
+    outputs: 35,
+    kernel: [1, 1],
+    stride: [3, 2],
   },
   '1×1, more panels than the cache holds, with a residual': {
     images: 1,
