@@ -40,6 +40,10 @@ struct LaneInput {
   int32_t places[16];
 };
 
+/// How a vector is loaded: lanes that are neighbours; one value for all lanes, which are of one group;
+/// others; and others from what may end before a vector.
+enum class LaneOrder : uint8_t { neighbours, one, spread, partial };
+
 /// What both kernels look at: lattice rows of an image, by vectors of `lanes` outputs.
 struct LaneView {
   LaneImage image;
@@ -48,7 +52,7 @@ struct LaneView {
   int64_t channels, outputs;
   int64_t vectors, lanes;
   int64_t whole;            ///< the vectors, first of all, that may be loaded and stored whole
-  bool inOrder;             ///< the lanes of these are neighbouring channels
+  LaneOrder order;          ///< of these
   const LaneInput* inputs;  ///< [vector][channel]
   LaneRun* runs;            ///< room for runCount()
 
@@ -101,9 +105,6 @@ class Prefetcher {
   int64_t lines_;
 };
 
-/// How a vector is loaded: lanes that are neighbours; others; and others from what may end before a vector.
-enum class LaneOrder : uint8_t { neighbours, spread, partial };
-
 /// Neighbouring vectors that a convolution works at together, where lanes are neighbours: a cache line, as
 /// far as there are registers. Half a line that is stored past the caches costs as much as a whole one.
 template <class Vec>
@@ -114,12 +115,15 @@ template <class Vec, LaneOrder order, int points, int taps, class Use>
 __attribute__((always_inline)) inline void alongRun(const LaneRun& run, const LaneInput& input,
                                                     int64_t offset, const Use& use) {
   [[maybe_unused]] typename Vec::Places places{};
-  if constexpr (order != LaneOrder::neighbours) places = Vec::places(input.places);
+  constexpr bool permuted = order == LaneOrder::spread || order == LaneOrder::partial;
+  if constexpr (permuted) places = Vec::places(input.places);
 #pragma GCC unroll 16
   for (int column = 0; column < points + taps - 1; ++column) {
     const float* x = run.columns[column] + offset;
-    Vec values = order == LaneOrder::partial ? Vec::loadPartial(x, input.held) : Vec::load(x);
-    if constexpr (order != LaneOrder::neighbours) values = permute(values, places);
+    Vec values = order == LaneOrder::partial ? Vec::loadPartial(x, input.held)
+                 : order == LaneOrder::one   ? Vec::broadcast(*x)
+                                             : Vec::load(x);
+    if constexpr (permuted) values = permute(values, places);
 #pragma GCC unroll 3
     for (int tap = 0; tap < taps; ++tap)
       if (const int point = column - tap; point >= 0 && point < points) use(point, tap, values);
@@ -153,6 +157,13 @@ __attribute__((always_inline)) inline void addProducts(const LaneRun& run, const
                                      });
 #pragma GCC unroll 3
   for (int tap = 0; tap < taps; ++tap) sum[tap].store(sums + tap * Vec::size);
+}
+
+/// Where in a pixel a vector of outputs from `output` on is loaded.
+template <LaneOrder order>
+inline int64_t offsetOf(const LaneInput& input, int64_t output) {
+  if constexpr (order == LaneOrder::neighbours) return output;
+  return input.offset + (order == LaneOrder::one ? input.places[0] : 0);
 }
 
 /// Part of a row, and the vectors to compute there.
@@ -193,7 +204,7 @@ void laneTile(const LaneConv& conv, const LaneTile& tile) {
       const LaneInput* input = view.inputs + vector * channels;
       for (int64_t c = 0; c < channels; ++c, ++input, w += run.taps * Vec::size) {
         ahead.step();
-        const int64_t offset = order == LaneOrder::neighbours ? output : input->offset;
+        const int64_t offset = offsetOf<order>(*input, output);
 #pragma GCC unroll 2
         for (int v = 0; v < width; ++v) {
           const int64_t at = offset + v * Vec::size;
@@ -260,7 +271,7 @@ void laneTile(const LaneConvWeights& conv, const LaneTile& tile) {
       const LaneInput* input = view.inputs + vector * channels;
       for (int64_t c = 0; c < channels; ++c, ++input, own += run.taps * Vec::size) {
         ahead.step();
-        const int64_t offset = order == LaneOrder::neighbours ? output : input->offset;
+        const int64_t offset = offsetOf<order>(*input, output);
         if (run.taps == 3)
           addProducts<Vec, order, points, 3>(run, *input, offset, own, gradient);
         else if (run.taps == 2)
@@ -316,11 +327,13 @@ void laneRow(const Conv& conv, int64_t row, int64_t column) {
       work();
       tile.aheadFloats = 0;
     };
-    if (view.inOrder) {
+    if (view.order == LaneOrder::neighbours) {
       constexpr int width = laneWidth<Vec>;
       part(view.whole / width * width,
            [&] { laneTile<Vec, LaneOrder::neighbours, points, width>(conv, tile); });
       part(view.whole, [&] { laneTile<Vec, LaneOrder::neighbours, points, 1>(conv, tile); });
+    } else if (view.order == LaneOrder::one) {
+      part(view.whole, [&] { laneTile<Vec, LaneOrder::one, points, 1>(conv, tile); });
     } else {
       part(view.whole, [&] { laneTile<Vec, LaneOrder::spread, points, 1>(conv, tile); });
     }

@@ -42,7 +42,11 @@ struct LaneLayout {
     }
   }
 
-  bool inOrder() const { return channels == 1 && groupOutputs == 1; }
+  /// Of whole vectors.
+  LaneOrder order() const {
+    if (channels == 1 && groupOutputs == 1) return LaneOrder::neighbours;
+    return groupOutputs % lanes == 0 ? LaneOrder::one : LaneOrder::spread;
+  }
 
  private:
   /// Most groups that so many neighbouring outputs are of.
@@ -78,7 +82,7 @@ inline LaneView laneView(const LaneLayout& layout, const LaneTaps& h, const Lane
   view.h = h, view.w = w, view.points = points;
   view.channels = layout.channels, view.outputs = layout.outputs;
   view.vectors = layout.vectors, view.lanes = layout.lanes, view.whole = layout.whole;
-  view.inOrder = layout.inOrder();
+  view.order = layout.order();
   view.inputs = layout.inputs.data();
   return view;
 }

@@ -24,6 +24,12 @@ const cases: Record<string, Case> = {
   }),
   '4 of 4, an odd number': grouped(7, 4, 4, { images: 2, side: [9, 10], kernel: [3, 3], padding: same }),
   '16 of 16': grouped(3, 16, 16, { images: 2, side: [6, 5], kernel: [3, 3], padding: same, relu: true }),
+  '5 of 32, of which each vector looks at one group': grouped(4, 5, 32, {
+    images: 2,
+    side: [6, 17],
+    kernel: [3, 3],
+    padding: [1, 1, 0, 2],
+  }),
   '3 of 5, which fill no vector': grouped(5, 3, 5, {
     images: 2,
     side: [8, 11],
