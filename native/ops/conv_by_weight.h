@@ -86,14 +86,16 @@ inline void pointsByWeight(const ConvShape& s, const AxisTaps& h, const AxisTaps
   constexpr int64_t sumFloats = 64 * 1024, columnsAtOnce = 256;
   const int64_t columnCuts = (width + columnsAtOnce - 1) / columnsAtOnce;
   const int64_t columns = roundUp((width + columnCuts - 1) / columnCuts, panelColumns);
-  const int64_t rowCuts = (rows * columns + sumFloats - 1) / sumFloats;
+  int64_t rowCuts = (rows * columns + sumFloats - 1) / sumFloats;
+  // To add up the sums of blocks takes as long as some hundred points, or more where sums are large; where
+  // points are few, rows are cut, as long as enough of them use the panels that each piece fills.
+  constexpr int64_t piecesWanted = 16, leastRows = 128;
+  const int64_t elements = s.weightElements(), leastPoints = elements > sumFloats ? 1536 : 768;
+  const int64_t blocks = std::clamp<int64_t>(
+      std::min(piecesWanted / (s.groups * columnCuts * rowCuts), points / leastPoints), 1, points);
+  rowCuts = std::max(rowCuts, std::min(piecesWanted / (s.groups * columnCuts * blocks), rows / leastRows));
   const int64_t rowsAtOnce = (rows + rowCuts - 1) / rowCuts;
   const int64_t cuts = (rows + rowsAtOnce - 1) / rowsAtOnce * columnCuts;
-  // To add up large sums costs as much as some hundred points.
-  constexpr int64_t piecesWanted = 32;
-  const int64_t elements = s.weightElements(), leastPoints = elements > sumFloats ? 1536 : 256;
-  const int64_t blocks =
-      std::clamp<int64_t>(std::min(piecesWanted / (s.groups * cuts), points / leastPoints), 1, points);
   const int64_t pieces = blocks * s.groups * cuts;
   Block sums;
   if (blocks > 1 || turned) sums = takeFloats(blocks * elements);
