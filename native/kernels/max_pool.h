@@ -106,6 +106,11 @@ struct TakeLargest {
   bool among(const Window<Vec>& w, int64_t c, int lanes, Largest<Vec>& most) const {
     const float* row = x + (w.offset + c);
     most = {loadLanes<Vec, partial>(row, lanes), Vec::broadcast(0.0f)};
+    const float* const last = row + (square - 1) * (w.rowStep + w.columnStep);
+    fetchAhead(last);
+    if (w.strides)
+      fetchAhead(last - w.columnStep), fetchAhead(last - w.rowStep),
+          fetchAhead(last - w.rowStep - w.columnStep);
     // No number, if one is; also with infinities of both signs.
     Vec sum = most.value;
 #pragma GCC unroll 4
@@ -157,6 +162,10 @@ struct FromWindowsThatChose {
     const Vec zero = Vec::broadcast(0.0f);
     Vec sum = zero;
     const int n = count ? count : list.count;
+    if (n > 0) {
+      const int64_t last = list.offsets[n - 1] + c;
+      fetchAhead(dy + last), fetchAhead(indices + last);
+    }
 #pragma GCC unroll 9
     for (int k = 0; k < n; ++k) {
       const int64_t at = list.offsets[k] + c;
