@@ -35,6 +35,7 @@ struct TileProduct {
   const int64_t* bSegments;  ///< where a segment's depths begin in b; null: after those of the one before
   int64_t panelDepth;        ///< where packed: the depth of its panels
   int64_t panelFrom;         ///< and from which depth on this product uses them
+  float* fill;  ///< room for a panel, where b is plain: the first rows to use it fill it for the others
   const float* const* addedRows;  ///< c's own to add to what it holds, or null
   const float* bias;              ///< by column, or null
   bool relu;
@@ -97,8 +98,9 @@ constexpr int panelVectors(int64_t vectors) {
   return wide && vectors >= 4 ? 4 : vectors >= 2 ? 2 : 1;
 }
 
-/// How a tile finds b: packed, its rows bStep apart, or the same with a last vector that is not whole.
-enum class TileB : uint8_t { packed, plain, partial };
+/// How a tile finds b: packed, its rows bStep apart, or the same with a last vector that is not whole; and
+/// the last two when it packs b for the tiles that follow.
+enum class TileB : uint8_t { packed, plain, partial, fill, fillPart };
 
 /// How far what comes next has been asked for: a line every few steps of a sum, as memory likes it best.
 /// Lines may be asked for several times, which costs less than to count steps.
@@ -181,7 +183,9 @@ __attribute__((always_inline)) inline void finishTile(const TileProduct& p, int6
 /// those along the depth in part, so that a row's pointer is loaded once for several values.
 template <class Vec, int rows, int vectors, TileB kind, bool prefetch>
 void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, Ahead<Vec>& ahead) {
-  constexpr bool partialB = kind == TileB::partial;
+  constexpr bool partialB = kind == TileB::partial || kind == TileB::fillPart;
+  constexpr bool fills = kind == TileB::fill || kind == TileB::fillPart;
+  float* filled = p.fill;
   const int64_t bStep = kind == TileB::packed ? vectors * Vec::size : p.bStep;
   const int lastLanes = static_cast<int>(p.columns - column - (vectors - 1) * Vec::size);
   Vec sum[rows][vectors];
@@ -216,6 +220,11 @@ void tile(const TileProduct& p, int64_t row, int64_t column, const float* b, Ahe
       right[v] = partialB && v == vectors - 1 ? Vec::loadPartial(b + v * Vec::size, lastLanes)
                                               : Vec::load(b + v * Vec::size);
     b += bStep;
+    if constexpr (fills) {
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) right[v].store(filled + v * Vec::size);
+      filled += vectors * Vec::size;
+    }
 #pragma GCC unroll 32
     for (int r = 0; r < rows; ++r) {
       const Vec left = Vec::broadcast(a[r][at]);
@@ -257,14 +266,16 @@ void tileOf(const TileProduct& p, int64_t count, int64_t row, int64_t column, co
   if constexpr (rows > 1) {
     if (count < rows) return tileOf<Vec, rows - 1, vectors>(p, count, row, column, b, ahead);
   }
-  if (p.bStep == 0 && ahead.step > 0)
-    tile<Vec, rows, vectors, TileB::packed, true>(p, row, column, b, ahead);
-  else if (p.bStep == 0)
-    tile<Vec, rows, vectors, TileB::packed, false>(p, row, column, b, ahead);
-  else if (p.columns - column >= vectors * Vec::size)
-    tile<Vec, rows, vectors, TileB::plain, false>(p, row, column, b, ahead);
+  const bool whole = p.columns - column >= vectors * Vec::size;
+  if (p.fill && row == 0)
+    whole ? tile<Vec, rows, vectors, TileB::fill, false>(p, row, column, b, ahead)
+          : tile<Vec, rows, vectors, TileB::fillPart, false>(p, row, column, b, ahead);
+  else if (p.fill || p.bStep == 0)
+    ahead.step > 0 ? tile<Vec, rows, vectors, TileB::packed, true>(p, row, column, b, ahead)
+                   : tile<Vec, rows, vectors, TileB::packed, false>(p, row, column, b, ahead);
   else
-    tile<Vec, rows, vectors, TileB::partial, false>(p, row, column, b, ahead);
+    whole ? tile<Vec, rows, vectors, TileB::plain, false>(p, row, column, b, ahead)
+          : tile<Vec, rows, vectors, TileB::partial, false>(p, row, column, b, ahead);
 }
 
 /// All rows in as few tiles as registers allow. Those are of much the same size: a small one waits for its
@@ -274,7 +285,7 @@ void tilesOf(const TileProduct& p, int64_t column, const float* b, Ahead<Vec>& a
   const int64_t tiles = (p.rows + rows - 1) / rows;
   for (int64_t i = 0, row = 0; i < tiles; ++i) {
     const int64_t count = (p.rows - row + tiles - i - 1) / (tiles - i);
-    tileOf<Vec, rows, vectors>(p, count, row, column, b, ahead);
+    tileOf<Vec, rows, vectors>(p, count, row, column, p.fill && row > 0 ? p.fill : b, ahead);
     row += count;
   }
 }
@@ -284,7 +295,8 @@ void TileProduct::run() const {
   constexpr int widest = panelVectors<Vec>(4), tileRows = Vec::tileRows[widest / 2];
   const int64_t panels = (columns + widest * Vec::size - 1) / (widest * Vec::size);
   const int64_t lines = aStep == 1 ? length / Ahead<Vec>::steps : length;
-  Ahead<Vec> ahead(*this, panels * ((rows + tileRows - 1) / tileRows) * segmentCount * lines);
+  const int64_t fetching = (rows + tileRows - 1) / tileRows - (fill ? 1 : 0);
+  Ahead<Vec> ahead(*this, panels * fetching * segmentCount * lines);
   for (int64_t column = 0; column < columns;) {
     const int vectors = panelVectors<Vec>((columns - column + Vec::size - 1) / Vec::size);
     const int64_t step = bStep ? bStep : vectors * Vec::size;

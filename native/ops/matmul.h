@@ -58,32 +58,31 @@ inline void multiplyTurned(const Product& p, const float* a, const float* b, flo
   });
 }
 
-/// c = a·b where b is far larger than the caches and used by few rows: it is read once, by the block that is
-/// packed and used at once, while the next one is on its way.
+/// c = a·b where b is far larger than the caches and used by few rows: it is read once, by the block, of
+/// which each panel is packed as it is used, while the next one is on its way.
 inline void multiplyStreaming(const Product& p, const float* a, const float* b, float* c, const float* bias,
                               bool relu) {
   // A block fills a part of the L2 cache; its rows are half a page of memory where pieces enough are left.
-  constexpr int64_t blockFloats = 32 * 1024;
+  constexpr int64_t blockFloats = 64 * 1024;
   const bool wide = p.n >= 4096;
   const int64_t columnsAtOnce = wide ? 512 : 256, depthOfBlock = blockFloats / columnsAtOnce;
   parallelWithScratch(
-      (p.n + columnsAtOnce - 1) / columnsAtOnce, blockFloats, [&](int64_t piece, float* packed) {
+      (p.n + columnsAtOnce - 1) / columnsAtOnce, panelColumns * depthOfBlock,
+      [&](int64_t piece, float* panel) {
         const int64_t first = piece * columnsAtOnce, end = std::min(first + columnsAtOnce, p.n);
         const float* aRows[rowsWorthStreaming];
         float* cRows[rowsWorthStreaming];
         for (int64_t r = 0; r < p.m; ++r) aRows[r] = a + r * p.aRow;
         for (int64_t from = 0; from < p.depth; from += depthOfBlock) {
-          const int64_t start = from * p.aDepth, noOffset = 0, depth = std::min(depthOfBlock, p.depth - from);
+          const int64_t start = from * p.aDepth, depth = std::min(depthOfBlock, p.depth - from);
           const bool last = from + depth == p.depth;
-          dispatch(PackPanels{b + from * p.bDepth + first, &noOffset, depth, depth, p.bDepth, end - first, 1,
-                              packed});
           for (int64_t column = first; column < end; column += panelColumns) {
             for (int64_t r = 0; r < p.m; ++r) cRows[r] = c + r * p.n + column;
             TileProduct tiles{};
             tiles.aRows = aRows, tiles.cRows = cRows;
             tiles.rows = p.m, tiles.columns = std::min(panelColumns, end - column);
             tiles.segments = &start, tiles.segmentCount = 1, tiles.length = depth, tiles.aStep = p.aDepth;
-            tiles.b = packed + (column - first) * depth, tiles.panelDepth = depth;
+            tiles.b = b + from * p.bDepth + column, tiles.bStep = p.bDepth, tiles.fill = panel;
             tiles.addedRows = from > 0 ? cRows : nullptr;
             tiles.bias = last && bias ? bias + column : nullptr, tiles.relu = last && relu;
             // Meanwhile the next block: of a wide one some whole rows for each panel.
