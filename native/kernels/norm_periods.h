@@ -17,11 +17,10 @@ struct NormPlace {
   int64_t i, j, vector;
 };
 
-/// load(p), while what lies 4 KiB further is fetched: the processor's own prefetching ends with each page,
-/// and follows four rows of three tensors badly.
+/// load(p), while what lies 4 KiB further is fetched.
 template <class Load>
 auto loadAhead(const float* p, Load load) {
-  __builtin_prefetch(p + 1024);
+  fetchAhead(p);
   return load(p);
 }
 

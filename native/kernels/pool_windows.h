@@ -26,13 +26,6 @@ struct PoolWindows {
 
 namespace striate {
 
-/// What lies 1,024 values further is fetched: of images, whose rows are read side by side, the processor's
-/// own prefetching brings too little.
-template <class Value>
-inline void fetchAhead(const Value* p) {
-  __builtin_prefetch(p + 1024);
-}
-
 /// The part of a window that lies in the image.
 template <class Vec>
 struct Window {

@@ -1,4 +1,4 @@
-// Passes that write more than the caches hold.
+// Passes over more than the caches hold.
 #pragma once
 
 #include "kernels/kernel.h"
@@ -18,6 +18,13 @@ inline bool streamsKept(int64_t bytes) { return bytes >= int64_t{8} << 20; }
 
 #ifdef STRIATE_VEC
 namespace striate {
+
+/// What lies 1,024 values further is fetched: the processor's own prefetching ends with each page, and
+/// follows several rows of several tensors badly.
+template <class Value>
+inline void fetchAhead(const Value* p) {
+  __builtin_prefetch(p + 1024);
+}
 
 template <class Vec>
 bool aligned(const float* p) {

@@ -71,7 +71,8 @@ inline void pointsByWeight(const ConvShape& s, const AxisTaps& h, const AxisTaps
     for (const int64_t column : w.offsets) taps.push_back({row, column});
   LatticeImages image{x, s.height, s.width, s.channels, s.moves.strideHeight, s.moves.strideWidth};
   LatticeImages slope{gradient, s.outHeight, s.outWidth, s.outputs, 1, 1};
-  // The right side is copied once for all rows: where channels are few, they are it, and the sums transposed.
+  // The right side is copied once for all rows of a piece: where channels are few, they are it, and the sums
+  // transposed.
   const bool inside = taps.size() == 1 && !h.leaves(s.height) && !w.leaves(s.width);
   const bool turned = inside && s.groups == 1 && channels <= 128 && outputs >= 2 * channels;
   if (turned) {
