@@ -24,6 +24,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', ...found.map(({ kind }) => `test/**/*.${kind}.ts`)],
     env: Object.fromEntries(found.map(({ variable, path }) => [variable, path])),
+    setupFiles: ['test/seed.ts'],
     // What binutils tell of an addon for Linux.
     exclude: process.platform === 'linux' ? [] : ['test/package/**'],
     // A process for each file, as a crash of native code takes its process with it.
