@@ -3,11 +3,11 @@
 #pragma once
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 #include <vector>
 
 #include "kernels/conv_direct.h"
+#include "kernels/conv_unreached.h"
 #include "kernels/matmul_tile.h"
 #include "kernels/stream.h"
 #include "ops/conv_shape.h"
@@ -134,9 +134,8 @@ struct Correlation {
         preparations, key(), groups * panels, [&](float* to) { pack(to, depth, panels); }, own);
     const Block zeros = takeFloats(channels);
     std::fill_n(zeros.floats(), channels, 0.0f);
+    const bool past = wholeLines() && streams(outBytes());
 
-    const bool past = streams(images * outImage * static_cast<int64_t>(sizeof(float))) &&
-                      outputs % lineFloats == 0 && outColumn % lineFloats == 0;
     const int64_t together =
         bands > 1 ? 1 : cuts(images, cuts(images, std::max<int64_t>(1, target / points)));
     const int64_t pieces = cuts(images, together) * bands;
@@ -177,6 +176,10 @@ struct Correlation {
   }
 
  private:
+  int64_t outBytes() const { return images * outImage * static_cast<int64_t>(sizeof(float)); }
+  /// Whether outputs of a point are whole lines, which alone can go past the caches.
+  bool wholeLines() const { return outputs % lineFloats == 0 && outColumn % lineFloats == 0; }
+
   int64_t narrowNeighbours() const {
     if (groups != 1 || outColumn != outputs || !w.consecutive()) return 1;
     return neighboursInVector(outputs, w.points, static_cast<int64_t>(w.offsets.size()), w.stride);
@@ -248,15 +251,13 @@ struct Correlation {
 
   /// Points that no tap reaches, and sums of nothing.
   void clear() const {
-    const float least = end.relu ? 0.0f : -std::numeric_limits<float>::infinity();
+    // From less on than products, which have work to do while plain stores read their lines.
+    const bool past = wholeLines() && streamsKept(outBytes());
     parallelFor(images * h.points, [&](int64_t piece) {
       const int64_t row = piece / h.points * outImage + piece % h.points * outRow;
-      for (int64_t i = 0; i < w.points; ++i)
-        for (int64_t k = 0; k < groups * outputs; ++k) {
-          const int64_t at = row + i * outColumn + k;
-          const float sum = (end.bias ? end.bias[k] : 0.0f) + (end.residual ? end.residual[at] : 0.0f);
-          out[at] = std::max(least, sum);
-        }
+      ConvEnd ofRow = end;
+      if (end.residual) ofRow.residual += row;
+      dispatch(ConvUnreached{ofRow, out + row, w.points, groups * outputs, outColumn, past});
     });
   }
 };

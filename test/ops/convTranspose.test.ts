@@ -2,7 +2,16 @@ import { describe, expect, test } from 'vitest';
 import { grad } from '../../lib/autograd.js';
 import { ConvTranspose2d } from '../../lib/nn/convTranspose.js';
 import { convTranspose2d, type ConvTranspose2dOptions } from '../../lib/ops/convTranspose.js';
-import { expectClose, expectGradients, expectSameBits, f32, noise, noisy, volume } from '../check.js';
+import {
+  expectClose,
+  expectGradients,
+  expectSameBits,
+  expectWithin,
+  f32,
+  noise,
+  noisy,
+  volume,
+} from '../check.js';
 import { pattern, vectors } from '../fixtures/pattern.js';
 
 type Two = [number, number];
@@ -170,6 +179,33 @@ describe.each(Object.entries(cases))('convTranspose2d: %s', (_, c) => {
       return [y, ...grad(y, [x, weight], noisy(y.shape, 4))];
     });
   });
+});
+
+test('outputs past the caches, of which no tap reaches three quarters', async () => {
+  const c: Case = {
+    shape: [1, 91, 91, 4],
+    kernel: [1, 1],
+    outputs: 64,
+    stride: [2, 2],
+    outputPadding: [1, 1],
+    bias: true,
+  };
+  const [x, weight, bias] = [noise(volume(c.shape), 1), noise(64 * 4, 2), noise(64, 3)];
+  bias[7] = NaN;
+  const expected = definition(c, x, weight, bias);
+  for (const relu of [false, true]) {
+    const [actual] = await expectSameBits(() => [
+      convTranspose2d(f32(x, c.shape), f32(weight, [1, 1, 64, 4]), f32(bias, [64]), {
+        stride: 2,
+        outputPadding: 1,
+        relu,
+      }),
+    ]);
+    const finite = (values: ArrayLike<number>) => Array.from(values, (v, i) => (i % 64 === 7 ? 0 : v));
+    const wanted = relu ? expected.y.map((v) => Math.max(0, v)) : expected.y;
+    expectWithin(finite(actual!), finite(wanted), 2e-6);
+    expect(actual!.every((v, i) => Number.isNaN(v) === (i % 64 === 7))).toBe(true);
+  }
 });
 
 test('a layer has PyTorch’s parameters, and ReLU in the same pass', async () => {
