@@ -419,6 +419,7 @@ export interface Binding {
     dilation: readonly number[],
     groups: number,
     relu: boolean,
+    moments: boolean,
     algorithm: string,
   ): Handle;
   conv2dByInput(

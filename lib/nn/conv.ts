@@ -6,7 +6,7 @@ import { placesOf, windowsOf, type Window } from './convArithmetic.js';
 import { Module, Parameter } from './module.js';
 import { requireChannels } from './sizes.js';
 
-export interface Conv2dLayerOptions extends Omit<Conv2dOptions, 'relu' | 'residual'> {
+export interface Conv2dLayerOptions extends Omit<Conv2dOptions, 'relu' | 'residual' | 'moments'> {
   /** Whether a bias is added to each output channel. Default: true. */
   bias?: boolean;
 }
@@ -41,6 +41,13 @@ export class Conv2d extends Module {
 
   override forward(x: Tensor): Tensor {
     return conv2d(x, this.weight, this.bias, this.options);
+  }
+
+  /** forward(x) for a batch norm in training, which finds what it begins with beside it: see `moments` of conv2d. */
+  forwardMoments(x: Tensor): Tensor {
+    // What extends the layer, or observes it, may compute something else.
+    if (this.forward !== Conv2d.prototype.forward) return this.forward(x);
+    return conv2d(x, this.weight, this.bias, { ...this.options, moments: true });
   }
 
   override multiplyAdds(_input: Shape, output: Shape): number {

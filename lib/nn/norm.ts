@@ -65,9 +65,14 @@ export abstract class BatchNorm extends Module {
     return this.#normalize(x, { relu: true, residual });
   }
 
+  /** Whether it normalizes by the statistics of the batch. */
+  get usesBatch(): boolean {
+    return this.training && !this.frozen;
+  }
+
   #normalize(x: Tensor, fused: { relu?: boolean; residual?: Tensor } = {}): Tensor {
     const { weight, bias, runningMean, runningVar, eps, momentum } = this;
-    const training = this.training && !this.frozen;
+    const training = this.usesBatch;
     const options = { weight, bias, eps, training, ...fused };
     if (!training) return batchNorm(x, { ...options, runningMean, runningVar });
     if (momentum !== null) {

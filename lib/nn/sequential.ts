@@ -5,6 +5,7 @@ import { ReLU } from './activation.js';
 import { Conv2d } from './conv.js';
 import { fusedPair } from './fuse.js';
 import { Module } from './module.js';
+import { BatchNorm } from './norm.js';
 import { observing } from './observe.js';
 import { MaxPool2d } from './pool.js';
 
@@ -12,8 +13,9 @@ import { MaxPool2d } from './pool.js';
  * Modules one after the other. Named '0', '1', … or, given an object, by its keys.
  *
  * A layer that can do ReLU in its own pass does so where a ReLU follows; a ReLU before a MaxPool2d is done after it, which
- * gives the same; and a Conv2d with few outputs and a MaxPool2d may be one pass. Intermediate results are disposed on the
- * way; one that a layer of yours wants to hold on to is saved by keep().
+ * gives the same; a Conv2d with few outputs and a MaxPool2d may be one pass; and a Conv2d before a batch norm in training
+ * gathers the sums that this begins with. Intermediate results are disposed on the way; one that a layer of yours wants
+ * to hold on to is saved by keep().
  */
 export class Sequential extends Module {
   #layers: [name: string, module: Module][];
@@ -54,6 +56,8 @@ export class Sequential extends Module {
     const poolFirst = gradEnabled() && after instanceof MaxPool2d;
     if (gradEnabled() && layer instanceof ReLU && then instanceof MaxPool2d) return [then.forwardRelu(x), 2];
     if (layer.forwardRelu && then instanceof ReLU && !poolFirst) return [layer.forwardRelu(x), 2];
+    if (layer instanceof Conv2d && then instanceof BatchNorm && then.usesBatch)
+      return [layer.forwardMoments(x), 1];
     return [layer.forward(x), 1];
   }
 

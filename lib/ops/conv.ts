@@ -21,6 +21,11 @@ export interface Conv2dOptions {
   residual?: Tensor;
   /** Applies ReLU in the same pass. Default: false. */
   relu?: boolean;
+  /**
+   * Whether what {@link batchNorm} in training begins with, sums over all of the result, is gathered as that is stored: for
+   * a result that goes there next. Algorithms that can't leave it to batchNorm. Default: false.
+   */
+  moments?: boolean;
   /** How each pass is computed; see ConvAlgorithm. Default: 'auto'. */
   algorithm?: ConvAlgorithm;
 }
@@ -54,11 +59,11 @@ export function conv2d(
   bias: Tensor | null = null,
   options: Conv2dOptions = {},
 ): Tensor {
-  const { residual, relu = false, algorithm = 'auto' } = options;
+  const { residual, relu = false, moments = false, algorithm = 'auto' } = options;
   const moves = convMoves(weight, options);
   const added = [handleOrNull(bias), handleOrNull(residual)] as const;
   const y = new Tensor(
-    native.conv2d(handleOf(x), handleOf(weight), ...added, ...moves, relu, algorithm),
+    native.conv2d(handleOf(x), handleOf(weight), ...added, ...moves, relu, moments, algorithm),
     'f32',
   );
   const inputs = [x, weight, ...(bias ? [bias] : []), ...(residual ? [residual] : [])];

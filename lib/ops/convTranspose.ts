@@ -59,7 +59,8 @@ export function convTranspose2d(
     saved,
     (g, [image, kernels, out], [needX, needWeight, needBias]) => {
       const [dy, byBias] = reluBiasGradients(g, out, needBias);
-      const byX = () => native.conv2d(dy.handle, kernels.handle, null, null, ...moves, groups, false, 'auto');
+      const byX = () =>
+        native.conv2d(dy.handle, kernels.handle, null, null, ...moves, groups, false, false, 'auto');
       const byWeight = () =>
         native.conv2dByWeight(image.handle, dy.handle, weightShape, ...moves, groups, 'auto');
       return [

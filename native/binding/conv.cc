@@ -37,7 +37,8 @@ Export exports[] = {
      [](Call& call) {
        return call.give(conv2d(call.stream(), call.tensor(0, "input"), call.tensor(1, "weight"),
                                call.tensorOrNull(2, "bias"), call.tensorOrNull(3, "residual"), moves(call, 4),
-                               call.size(7, "groups"), call.flag(8, "relu"), call.text(9, "algorithm")));
+                               call.size(7, "groups"), call.flag(8, "relu"), call.flag(9, "moments"),
+                               call.text(10, "algorithm")));
      }},
     {"conv2dByInput",
      [](Call& call) {

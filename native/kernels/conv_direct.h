@@ -52,6 +52,7 @@ struct ConvBand {
   float* out;
   int64_t outImage, outRow, outColumn;  ///< from one image or lattice point to the next
   bool stream;                          ///< as in TileProduct
+  GatheredMoments moments;              ///< of all these points
   float* scratch;                       ///< for the padded copies of the bands
   int64_t bandFloats;
   template <class Vec>
@@ -301,6 +302,8 @@ void ConvBand::multiply(TileProduct& tiles, int64_t from, FetchRun* next, float*
     tiles.b = panels + column * depth;
     tiles.bias = end.bias ? end.bias + column : nullptr;
     tiles.columns = columnEnd - column;
+    tiles.moments = moments.from(column);
+    tiles.momentsBegin = from == 0;
     const int64_t part = rows * column / outputs, partEnd = rows * columnEnd / outputs;
     FetchRun* run = next + findInput<Vec>(following + part, partEnd - part, next);
     if (columnEnd < outputs) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/kernel.h"
+#include "kernels/moments.h"
 
 namespace striate {
 
@@ -40,6 +41,8 @@ struct TileProduct {
   const float* bias;              ///< by column, or null
   bool relu;
   bool stream;  ///< stores past the caches; c's rows are aligned to a cache line, and a fence follows
+  GatheredMoments moments;  ///< of c's columns
+  bool momentsBegin;        ///< with the first row
   const FetchRun* next;  ///< what comes after this product, to be brought into the L2 cache meanwhile, evenly
   int64_t nextRuns;
   template <class Vec>
@@ -163,6 +166,17 @@ __attribute__((always_inline)) inline void finishTile(const TileProduct& p, int6
     for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
       for (int v = 0; v < vectors; ++v) sum[r][v] = max(Vec::broadcast(0.0f), sum[r][v]);
+  }
+  if (p.moments.sums) {
+    const bool first = p.momentsBegin && row == 0;
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) {
+      const int64_t at = column + v * Vec::size;
+      MomentsOfVector<Vec> moments(first ? sum[0][v] : Vec::load(p.moments.sums + at));
+#pragma GCC unroll 32
+      for (int r = 0; r < rows; ++r) moments.add(sum[r][v]);
+      moments.store(p.moments, at, first);
+    }
   }
   const bool stream = whole && p.stream;
 #pragma GCC unroll 32

@@ -30,6 +30,7 @@ struct NormMoments {
 /// (1979), in double precision and in order. Moves the running statistics, where given.
 struct NormMerge {
   const float* sums;
+  const int64_t* rows;  ///< of each piece, where that is not cut as NormMoments goes through it
   int64_t pieces, pieceElements, elements, channels, period;
   double momentum, eps;
   NormStatistics statistics;
@@ -113,12 +114,16 @@ void NormMerge::run() const {
   // Calls body(rows, sums) for each part that was summed on its own, with its sums from channel `first` on.
   const auto forParts = [&](int64_t first, const auto& body) {
     for (int64_t piece = 0; piece < pieces; ++piece) {
+      if (rows) {
+        body(static_cast<double>(rows[piece]), sums + piece * 3 * period + first);
+        continue;
+      }
       const int64_t left = elements - piece * pieceElements;
       for (int64_t repetition = 0; repetition < period / channels; ++repetition) {
-        const int64_t rows =
+        const int64_t count =
             rowsOfRepetition<Vec>(left < pieceElements ? left : pieceElements, channels, period, repetition);
-        if (rows == 0) continue;
-        body(static_cast<double>(rows), sums + piece * 3 * period + repetition * channels + first);
+        if (count == 0) continue;
+        body(static_cast<double>(count), sums + piece * 3 * period + repetition * channels + first);
       }
     }
   };

@@ -9,6 +9,7 @@
 
 #include "kernels/conv_end.h"
 #include "kernels/kernel.h"
+#include "kernels/moments.h"
 #include "kernels/winograd_points.h"
 
 namespace striate {
@@ -75,6 +76,7 @@ struct WinogradOutput {
   ConvEnd end;
   bool stream;  ///< stores past the caches; pixels are aligned to a cache line
   float* images;
+  GatheredMoments moments{};  ///< of these columns; begun with the first tile
   template <class Vec>
   void run() const;
 };
@@ -264,6 +266,8 @@ void WinogradOutput<m, r, s>::run() const {
               float* const to = images + corner + k;
               const Vec lowest = floor;
               const Vec shift = end.bias ? load(end.bias + column + k) : Vec::broadcast(0.0f);
+              const bool gathers = moments.sums != nullptr, first = t == 0;
+              MomentsOfVector<Vec> gathered(gathers && !first ? Vec::load(moments.sums + k) : shift);
               transformTile<Vec, high + r - 1, wide + s - 1, high, wide>(
                   [&](const auto& in, auto& result)
                       __attribute__((always_inline)) { WinogradSide<Vec, m, s, wide>::output(in, result); },
@@ -280,8 +284,13 @@ void WinogradOutput<m, r, s>::run() const {
                     Vec sum = v + shift;
                     const int64_t place = i * down + j * across;
                     if (added) sum = sum + load(added + corner + k + place);
-                    store(to + place, max(lowest, sum));
+                    const Vec value = max(lowest, sum);
+                    store(to + place, value);
+                    if (!gathers) return;
+                    if (i == 0 && j == 0 && first) gathered.about = value;
+                    gathered.add(value);
                   });
+              if (gathers) gathered.store(moments, k, first);
             });
       };
       if (inside)

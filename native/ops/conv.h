@@ -20,10 +20,11 @@
 namespace striate {
 
 /// y [N, OH, OW, K] = x [N, H, W, C] ⋆ weight [KH, KW, C/groups, K] + bias [K] + residual, a tensor like y,
-/// then ReLU where asked.
+/// then ReLU where asked. With `moments` notes beside y, where the algorithm can, what a batch norm begins
+/// with.
 inline Tensor conv2d(Stream& stream, const Tensor& x, const Tensor& weight, const Tensor& bias,
                      const Tensor& residual, const WindowMoves& moves, int64_t groups, bool relu,
-                     const std::string& algorithm) {
+                     bool moments, const std::string& algorithm) {
   requireType("conv2d", "input", x, DType::f32);
   requireType("conv2d", "weight", weight, DType::f32);
   const ConvShape s("conv2d", x.shape, weight.shape, moves, groups);
@@ -38,7 +39,8 @@ inline Tensor conv2d(Stream& stream, const Tensor& x, const Tensor& weight, cons
   const ConvAlgorithm chosen = chooseAlgorithm("conv2d", ConvPass::forward, s, algorithm);
   Tensor y("conv2d", s.out(), DType::f32);
   submit(stream, "conv2d", {x, weight, bias, residual}, {y}, [=] {
-    const ConvEnd end{bias ? bias.f32() : nullptr, residual ? residual.f32() : nullptr, relu};
+    const ConvEnd end{bias ? bias.f32() : nullptr, residual ? residual.f32() : nullptr, relu,
+                      moments ? &y.storage->moments() : nullptr};
     const auto run = [&](auto pass) {
       pass(s, x.f32(), weight.f32(), weight.storage->preparations(), end, y.f32());
     };

@@ -139,13 +139,24 @@ struct Correlation {
     const int64_t together =
         bands > 1 ? 1 : cuts(images, cuts(images, std::max<int64_t>(1, target / points)));
     const int64_t pieces = cuts(images, together) * bands;
+    const auto imagesOf = [&](int64_t piece) {
+      return std::min(together, images - piece / bands * together);
+    };
+    const auto rowsTo = [&](int64_t piece) { return std::min(h.points, (piece % bands + 1) * bandRows); };
+    float* moments = nullptr;
+    if (end.moments && groups == 1) {
+      std::vector<int64_t> rows;
+      for (int64_t piece = 0; piece < pieces; ++piece)
+        rows.push_back(imagesOf(piece) * (rowsTo(piece) - piece % bands * bandRows) * w.points);
+      moments = end.moments->add(rows, outputs);
+    }
     parallelWithScratch(pieces, together * plan.bandFloats, [&](int64_t piece, float* scratch) {
       const int64_t image = piece / bands * together, row = piece % bands * bandRows;
       for (int64_t g = 0; g < groups; ++g) {
         ConvBand band{};
         band.image = {source + image * height * width * groups * channels + g * channels, height, width,
                       groups * channels, channels};
-        band.images = std::min(together, images - image);
+        band.images = imagesOf(piece);
         band.imageStep = height * width * groups * channels;
         band.window = plan.window;
         band.segments = plan.segments.data();
@@ -155,7 +166,7 @@ struct Correlation {
         band.zeros = zeros.floats();
         band.rows = h.points;
         band.rowFrom = row;
-        band.rowTo = std::min(row + bandRows, h.points);
+        band.rowTo = rowsTo(piece);
         band.columns = w.points;
         band.strideHeight = h.stride;
         band.strideWidth = w.stride;
@@ -168,6 +179,7 @@ struct Correlation {
         band.outRow = outRow;
         band.outColumn = outColumn;
         band.stream = past;
+        if (moments) band.moments = {moments + piece * 3 * end.moments->step(), end.moments->step()};
         band.scratch = scratch;
         band.bandFloats = plan.bandFloats;
         dispatch(band);
@@ -218,6 +230,7 @@ struct Correlation {
     widened.kernelWidth = reach;
     widened.weightTap = channels * wide, widened.weightChannel = wide, widened.weightOutput = 1;
     widened.end.bias = end.bias ? biases : nullptr;
+    widened.end.moments = nullptr;
     widened.outColumn = wide;
     widened.run();
   }

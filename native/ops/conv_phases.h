@@ -82,7 +82,7 @@ inline void phasesForward(const ConvShape& s, const float* x, const float* weigh
   const auto pass = all.kernelHeight == 3 ? winogradForward<4, 3> : winogradForward<3, 4>;
   forPhaseImages(s, x, [&](const ConvShape& phases, int64_t first, const float* images) {
     const int64_t at = first * s.outHeight * s.outWidth * s.outputs;
-    const ConvEnd here{end.bias, end.residual ? end.residual + at : nullptr, end.relu};
+    const ConvEnd here{end.bias, end.residual ? end.residual + at : nullptr, end.relu, end.moments};
     pass(phases, images, weights.floats(), preparations, here, y + at);
   });
 }

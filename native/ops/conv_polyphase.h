@@ -205,14 +205,20 @@ struct PolyphaseForward {
         panels.columns(block), accumulate, next});
   }
 
-  void transformOutput(int64_t block, const Chunk& chunk, const float* sums) const {
+  WinogradMoments moments(int64_t atOnce) const {
+    return {end.moments, grid, Polyphase::m, s.outHeight, s.outWidth, s.outputs, atOnce};
+  }
+
+  void transformOutput(int64_t block, const Chunk& chunk, const float* sums,
+                       const WinogradMoments& moments) const {
     const WinogradTiles tiles{s.outHeight, s.outWidth, s.outputs, grid.rows,  grid.columns, 0,
                               0,           1,          grid.edge, chunk.list, chunk.count};
     const bool stream =
         s.outputs % lineFloats == 0 &&
         streams(s.images * s.outHeight * s.outWidth * s.outputs * static_cast<int64_t>(sizeof(float)));
     dispatch(WinogradOutput<Polyphase::m, 2>{tiles, sums, sumPlane(chunk.count), block * panelColumns,
-                                             panels.columns(block), end, stream, y});
+                                             panels.columns(block), end, stream, y,
+                                             moments.of(chunk.first, block * panelColumns)});
   }
 
   /// Each thread takes a block of tiles through all steps.
@@ -223,6 +229,7 @@ struct PolyphaseForward {
     const int64_t atOnce =
         polyphaseBlock(grid.count, Polyphase::planes * s.channels + Polyphase::points * panelColumns);
     const int64_t inputs = Polyphase::planes * inputPlane(atOnce);
+    const WinogradMoments moments = this->moments(atOnce);
     parallelWithScratch(
         (grid.count + atOnce - 1) / atOnce, inputs + Polyphase::points * sumPlane(atOnce),
         [&](int64_t piece, float* scratch) {
@@ -242,7 +249,7 @@ struct PolyphaseForward {
                          soon.part(block * Polyphase::planes + static_cast<int64_t>(i),
                                    panels.blocks * Polyphase::planes)}});
             }
-            transformOutput(block, chunk, scratch + inputs);
+            transformOutput(block, chunk, scratch + inputs, moments);
           }
         });
   }
@@ -250,6 +257,7 @@ struct PolyphaseForward {
   /// By a phase of 64 channels at a time, whose transformed weights stay in the L2 cache beside the sums.
   void runSharing(const float* zeros) const {
     const int64_t most = winogradChunkOf(grid.count);
+    const WinogradMoments moments = this->moments(most);
     const Block input = takeFloats(Polyphase::planes * inputPlane(most));
     const auto make = [this](float* to) { panels.transformAll(to); };
     const float* kept = preparations.kept(key(), panels.floats(), make);
@@ -281,7 +289,7 @@ struct PolyphaseForward {
                                      panels.blocks * panels.cuts * Polyphase::planes)}});
               }
             }
-            transformOutput(block, chunk, sums);
+            transformOutput(block, chunk, sums, moments);
           });
     }
   }

@@ -19,6 +19,7 @@
 #include "kernels/winograd_weight.h"
 #include "ops/conv_shape.h"
 #include "ops/conv_winograd_grid.h"
+#include "ops/conv_winograd_moments.h"
 #include "ops/matmul.h"
 #include "runtime/parallel.h"
 
@@ -137,14 +138,20 @@ struct WinogradCorrelation {
     return grid.pixels({source, height, width, channels, m, r - 1 - top}, from, to);
   }
 
-  void transformOutput(int64_t block, const Chunk& chunk, const float* products) const {
+  WinogradMoments moments(int64_t atOnce) const {
+    return {end.moments, grid, m, outHeight, outWidth, outputs, atOnce};
+  }
+
+  void transformOutput(int64_t block, const Chunk& chunk, const float* products,
+                       const WinogradMoments& moments) const {
     const WinogradTiles tiles{outHeight, outWidth, outputs,   grid.rows,  grid.columns, 0,
                               0,         dilation, grid.edge, chunk.list, chunk.count,  dilation};
     const int64_t column = block * panelColumns;
     const bool stream = outputs % lineFloats == 0 && streams(images * outHeight * outWidth * outputs *
                                                              static_cast<int64_t>(sizeof(float)));
     dispatch(WinogradOutput<m, r>{tiles, products, productPlane(chunk.count), column,
-                                  std::min(panelColumns, outputs - column), end, stream, out});
+                                  std::min(panelColumns, outputs - column), end, stream, out,
+                                  moments.of(chunk.first, column)});
   }
 
   int64_t weightFloats() const {
@@ -176,19 +183,22 @@ struct WinogradCorrelation {
         winogradBlock<m, r>(roundUp(channels, panelColumns) + (inPlace() ? 0 : panelColumns), least);
     const int64_t pieces = roundUp((grid.count + most - 1) / most, 4);
     const int64_t atOnce = (grid.count + pieces - 1) / pieces;
+    const WinogradMoments moments = this->moments(atOnce);
     parallelWithScratch((grid.count + atOnce - 1) / atOnce,
                         planes * (inputPlane(atOnce) + (inPlace() ? 0 : productPlane(atOnce))),
                         [&](int64_t piece, float* scratch) {
                           const int64_t from = piece * atOnce;
                           const Chunk chunk(grid, from, std::min(atOnce, grid.count - from));
                           transformInput(zeros, chunk, 0, chunk.count, scratch);
-                          multiplyBlock(chunk, scratch, weights, pixels(from + atOnce, from + 2 * atOnce));
+                          multiplyBlock(chunk, scratch, weights, pixels(from + atOnce, from + 2 * atOnce),
+                                        moments);
                         });
   }
 
   /// All products of a block of tiles and their outputs, from planes of the input at the start of `scratch`;
   /// meanwhile come the pixels of the next.
-  void multiplyBlock(const Chunk& chunk, float* scratch, const float* weights, WinogradAhead pixels) const {
+  void multiplyBlock(const Chunk& chunk, float* scratch, const float* weights, WinogradAhead pixels,
+                     const WinogradMoments& moments) const {
     const int64_t blocks = wide() / panelColumns, plane = inputPlane(chunk.count);
     float* products = inPlace() ? scratch : scratch + planes * plane;
     for (int64_t block = 0; block < blocks; ++block) {
@@ -200,13 +210,14 @@ struct WinogradCorrelation {
                         {scratch + (p + 1) % planes * plane, plane / lineFloats},
                         pixels.part(block * planes + p, blocks * planes)}});
       }
-      transformOutput(block, chunk, products);
+      transformOutput(block, chunk, products, moments);
     }
   }
 
   /// By 64 channels at a time, whose transformed weights stay in the L2 cache beside the sums.
   void runSharing(const float* zeros) const {
     const int64_t most = winogradChunkOf(grid.count), blocks = wide() / panelColumns;
+    const WinogradMoments moments = this->moments(most);
     const Block input = takeFloats(planes * inputPlane(most));
     const auto make = [this](float* to) { transformWeights(to); };
     const float* kept = preparations ? preparations->kept(key(), weightFloats(), make) : nullptr;
@@ -240,7 +251,7 @@ struct WinogradCorrelation {
               }
               if (kept) panels += planes * panelPlane();
             }
-            transformOutput(block, chunk, sums);
+            transformOutput(block, chunk, sums, moments);
           });
     }
   }

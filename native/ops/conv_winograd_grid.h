@@ -75,9 +75,10 @@ struct WinogradChunk {
   static constexpr int64_t n = m + r - 1, most = winogradChunk * 3 / 2;
 
   int64_t list[most];
-  int64_t count;
+  int64_t first, count;
 
-  WinogradChunk(const WinogradGrid& grid, int64_t from, int64_t count) : count(count), edge_(grid.edge) {
+  WinogradChunk(const WinogradGrid& grid, int64_t from, int64_t count)
+      : first(from), count(count), edge_(grid.edge) {
     const bool edges = grid.edge < m;
     int64_t at = 0;
     for (int kind = 0; kind < 4; ++kind) {

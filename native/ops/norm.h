@@ -110,6 +110,33 @@ struct NormScratch {
   NormCoefficients coefficients() const { return {array(0), array(1), array(2)}; }
 };
 
+/// The sums over the rows of pieces of x: those gathered when x was stored, or new ones.
+class NormSums {
+ public:
+  NormSums(const Tensor& x, const NormPlan& plan)
+      : gathered_(std::exchange(x.storage->moments(), {})),
+        counts_(gathered_.areOf(plan.elements, plan.channels)),
+        plan_(plan),
+        own_(takeFloats(counts_ ? 0 : plan.pieces * 3 * plan.period)) {
+    if (counts_) return;
+    plan.overPieces([&](int64_t piece, int64_t offset, int64_t n) {
+      dispatch(NormMoments{x.f32() + offset, own_.floats() + piece * 3 * plan.period, n, plan.period});
+    });
+  }
+
+  const float* floats() const { return counts_ ? gathered_.sums() : own_.floats(); }
+  /// Of each piece, where these were gathered; null where the plan tells.
+  const int64_t* rows() const { return counts_ ? gathered_.rows().data() : nullptr; }
+  int64_t pieces() const { return counts_ ? static_cast<int64_t>(gathered_.rows().size()) : plan_.pieces; }
+  int64_t step() const { return counts_ ? gathered_.step() : plan_.period; }
+
+ private:
+  const Moments gathered_;
+  const bool counts_;  ///< what was gathered: x may be seen as another shape than it was stored in
+  const NormPlan& plan_;
+  const Block own_;
+};
+
 inline float* dataOrNull(const Tensor& t) { return t ? t.f32() : nullptr; }
 
 /// A tensor that goes with x, element by element, or none.
@@ -172,16 +199,13 @@ inline Normalized batchNorm(Stream& stream, const Tensor& x, const Tensor& weigh
          {result.output, result.statistics, result.mask}, [=] {
            const NormPlan plan(x.shape);
            // All memory is taken before the running statistics change: what fails leaves them alone.
-           const Block sums =
-               Block::take(plan.pieces * 3 * plan.period * static_cast<int64_t>(sizeof(float)));
+           const NormSums sums(x, plan);
            const NormScratch scratch(plan, 0);
-           plan.overPieces([&](int64_t piece, int64_t offset, int64_t n) {
-             dispatch(NormMoments{x.f32() + offset, sums.floats() + piece * 3 * plan.period, n, plan.period});
-           });
            plan.overChannels([&](int64_t from, int64_t to) {
-             dispatch(NormMerge{sums.floats(), plan.pieces, plan.piece, plan.elements, plan.channels,
-                                plan.period, options.momentum, options.eps, statisticsOf(result.statistics),
-                                dataOrNull(runningMean), dataOrNull(runningVar), from, to});
+             dispatch(NormMerge{sums.floats(), sums.rows(), sums.pieces(), plan.piece, plan.elements,
+                                plan.channels, sums.step(), options.momentum, options.eps,
+                                statisticsOf(result.statistics), dataOrNull(runningMean),
+                                dataOrNull(runningVar), from, to});
            });
            normalize(plan, scratch, x, weight, bias, residual, result, options.relu,
                      streamsKept(result.output.bytes()));

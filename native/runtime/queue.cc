@@ -74,7 +74,7 @@ void execute(Command& command) {
     takeOverInputs(command);
     const bool updates = command.writes.empty() && !command.failed;
     for (const auto& storage : command.reads)
-      if (updates) storage->preparations().clear();
+      if (updates) storage->change();
     for (const auto& storage : command.writes)
       if (!storage->data()) storage->allocate();
     command.run();

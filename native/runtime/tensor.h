@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "runtime/moments.h"
 #include "runtime/pool.h"
 #include "runtime/prepared.h"
 #include "runtime/shape.h"
@@ -48,8 +49,14 @@ class Storage {
     block_ = std::move(other.block_);
     data_ = other.data_;
   }
-  /// For the compute thread.
+  // For the compute thread.
   Preparations& preparations() { return preparations_; }
+  Moments& moments() { return moments_; }
+  /// Forgets what was computed from the values, which change.
+  void change() {
+    preparations_.clear();
+    moments_ = Moments();
+  }
   void succeed() { state_.store(State::ready, std::memory_order_release); }
   void fail(std::string error) {
     block_ = Block();
@@ -71,6 +78,7 @@ class Storage {
   Block block_;
   void* data_ = nullptr;
   Preparations preparations_;
+  Moments moments_;
   std::string error_;
   std::atomic<State> state_{State::pending};
 };

@@ -134,7 +134,8 @@ function passes(c: Case) {
     owned,
     forward: algorithms('forward').map((algorithm) => ({
       algorithm,
-      run: () => new Tensor(native.conv2d(x, w, bias, residual, ...moves, c.relu ?? false, algorithm), 'f32'),
+      run: () =>
+        new Tensor(native.conv2d(x, w, bias, residual, ...moves, c.relu ?? false, false, algorithm), 'f32'),
     })),
     byInput: algorithms('byInput').map((algorithm) => ({
       algorithm,

@@ -62,6 +62,7 @@ export class LayerRun {
           dilation,
           groups,
           false,
+          false,
           algorithm,
         );
       case 'bwdData':
