@@ -1,14 +1,10 @@
 import * as nn from '../nn/index.js';
 import type { Tensor } from '../tensor.js';
 
-function convolved(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor): Tensor {
-  return norm.usesBatch ? conv.forwardMoments(x) : conv.forward(x);
-}
-
 /** ReLU of a convolution and its norm, which is null where the convolution does both. */
 export function convNormRelu(conv: nn.Conv2d, norm: nn.BatchNorm2d | null, x: Tensor): Tensor {
   if (!norm) return conv.forwardRelu(x);
-  using y = convolved(conv, norm, x);
+  using y = conv.convolveFor(x, norm);
   return norm.forwardRelu(y);
 }
 
@@ -20,6 +16,6 @@ export function convNormAddRelu(
   residual: Tensor,
 ): Tensor {
   if (!norm) return conv.forwardAddRelu(x, residual);
-  using y = convolved(conv, norm, x);
+  using y = conv.convolveFor(x, norm);
   return norm.forwardAddRelu(y, residual);
 }

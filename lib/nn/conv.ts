@@ -4,6 +4,7 @@ import { pair } from '../ops/pair.js';
 import type { Shape, Tensor } from '../tensor.js';
 import { placesOf, windowsOf, type Window } from './convArithmetic.js';
 import { Module, Parameter } from './module.js';
+import type { BatchNorm } from './norm.js';
 import { requireChannels } from './sizes.js';
 
 export interface Conv2dLayerOptions extends Omit<Conv2dOptions, 'relu' | 'residual' | 'moments'> {
@@ -43,10 +44,10 @@ export class Conv2d extends Module {
     return conv2d(x, this.weight, this.bias, this.options);
   }
 
-  /** forward(x) for a batch norm in training, which finds what it begins with beside it: see `moments` of conv2d. */
-  forwardMoments(x: Tensor): Tensor {
-    // What extends the layer, or observes it, may compute something else.
-    if (this.forward !== Conv2d.prototype.forward) return this.forward(x);
+  /** forward(x) for `norm`, which in training finds what it begins with beside the result: see `moments` of conv2d. */
+  convolveFor(x: Tensor, norm: BatchNorm): Tensor {
+    // What extends the layer may compute something else, and what observes it sees forward.
+    if (!norm.usesBatch || this.forward !== Conv2d.prototype.forward) return this.forward(x);
     return conv2d(x, this.weight, this.bias, { ...this.options, moments: true });
   }
 

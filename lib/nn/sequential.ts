@@ -56,8 +56,7 @@ export class Sequential extends Module {
     const poolFirst = gradEnabled() && after instanceof MaxPool2d;
     if (gradEnabled() && layer instanceof ReLU && then instanceof MaxPool2d) return [then.forwardRelu(x), 2];
     if (layer.forwardRelu && then instanceof ReLU && !poolFirst) return [layer.forwardRelu(x), 2];
-    if (layer instanceof Conv2d && then instanceof BatchNorm && then.usesBatch)
-      return [layer.forwardMoments(x), 1];
+    if (layer instanceof Conv2d && then instanceof BatchNorm) return [layer.convolveFor(x, then), 1];
     return [layer.forward(x), 1];
   }
 

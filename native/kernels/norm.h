@@ -30,7 +30,8 @@ struct NormMoments {
 /// (1979), in double precision and in order. Moves the running statistics, where given.
 struct NormMerge {
   const float* sums;
-  const int64_t* rows;  ///< of each piece, where that is not cut as NormMoments goes through it
+  const int64_t*
+      rows;  ///< of each piece, whose sums are `period` apart; null: as NormMoments went through it
   int64_t pieces, pieceElements, elements, channels, period;
   double momentum, eps;
   NormStatistics statistics;

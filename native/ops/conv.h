@@ -39,10 +39,10 @@ inline Tensor conv2d(Stream& stream, const Tensor& x, const Tensor& weight, cons
   const ConvAlgorithm chosen = chooseAlgorithm("conv2d", ConvPass::forward, s, algorithm);
   Tensor y("conv2d", s.out(), DType::f32);
   submit(stream, "conv2d", {x, weight, bias, residual}, {y}, [=] {
-    const ConvEnd end{bias ? bias.f32() : nullptr, residual ? residual.f32() : nullptr, relu,
-                      moments ? &y.storage->moments() : nullptr};
+    const ConvEnd end{bias ? bias.f32() : nullptr, residual ? residual.f32() : nullptr, relu};
     const auto run = [&](auto pass) {
-      pass(s, x.f32(), weight.f32(), weight.storage->preparations(), end, y.f32());
+      pass(s, x.f32(), weight.f32(), weight.storage->preparations(), end,
+           moments ? &y.storage->moments() : nullptr, y.f32());
     };
     switch (chosen) {
       case ConvAlgorithm::depthwise:

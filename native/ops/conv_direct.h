@@ -109,6 +109,7 @@ struct Correlation {
   int64_t kernelWidth, weightTap, weightChannel, weightOutput, weightGroup;
   Preparations* preparations;  ///< of the weights as a forward pass takes them, or null
   ConvEnd end;
+  Moments* moments;  ///< of the outputs, where those can be gathered; or null
   float* out;
   int64_t outImage, outRow, outColumn;
 
@@ -143,12 +144,12 @@ struct Correlation {
       return std::min(together, images - piece / bands * together);
     };
     const auto rowsTo = [&](int64_t piece) { return std::min(h.points, (piece % bands + 1) * bandRows); };
-    float* moments = nullptr;
-    if (end.moments && groups == 1) {
+    float* sums = nullptr;
+    if (moments && groups == 1) {
       std::vector<int64_t> rows;
       for (int64_t piece = 0; piece < pieces; ++piece)
         rows.push_back(imagesOf(piece) * (rowsTo(piece) - piece % bands * bandRows) * w.points);
-      moments = end.moments->add(rows, outputs);
+      sums = moments->add(rows, outputs);
     }
     parallelWithScratch(pieces, together * plan.bandFloats, [&](int64_t piece, float* scratch) {
       const int64_t image = piece / bands * together, row = piece % bands * bandRows;
@@ -179,7 +180,7 @@ struct Correlation {
         band.outRow = outRow;
         band.outColumn = outColumn;
         band.stream = past;
-        if (moments) band.moments = {moments + piece * 3 * end.moments->step(), end.moments->step()};
+        if (sums) band.moments = {sums + piece * 3 * moments->step(), moments->step()};
         band.scratch = scratch;
         band.bandFloats = plan.bandFloats;
         dispatch(band);
@@ -230,7 +231,7 @@ struct Correlation {
     widened.kernelWidth = reach;
     widened.weightTap = channels * wide, widened.weightChannel = wide, widened.weightOutput = 1;
     widened.end.bias = end.bias ? biases : nullptr;
-    widened.end.moments = nullptr;
+    widened.moments = nullptr;
     widened.outColumn = wide;
     widened.run();
   }
@@ -294,7 +295,7 @@ inline ConvShape asRows(const ConvShape& given) {
 }
 
 inline void directForward(const ConvShape& given, const float* x, const float* weight,
-                          Preparations& preparations, const ConvEnd& end, float* y) {
+                          Preparations& preparations, const ConvEnd& end, Moments* moments, float* y) {
   const ConvShape s = asRows(given);
   const WindowMoves& m = s.moves;
   Correlation c{};
@@ -308,6 +309,7 @@ inline void directForward(const ConvShape& given, const float* x, const float* w
   c.weightGroup = c.outputs;
   c.preparations = &preparations;
   c.end = end;
+  c.moments = moments;
   c.out = y;
   c.outColumn = s.outputs, c.outRow = s.outWidth * c.outColumn, c.outImage = s.outHeight * c.outRow;
   c.run();

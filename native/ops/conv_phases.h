@@ -72,7 +72,7 @@ void forPhaseTaps(const ConvShape& s, const ConvShape& phases, const Body& body)
 }
 
 inline void phasesForward(const ConvShape& s, const float* x, const float* weight, Preparations& preparations,
-                          const ConvEnd& end, float* y) {
+                          const ConvEnd& end, Moments* moments, float* y) {
   const ConvShape all = phaseShape(s);
   const Block weights = takeFloats(all.weightElements());
   std::fill_n(weights.floats(), all.weightElements(), 0.0f);
@@ -82,8 +82,8 @@ inline void phasesForward(const ConvShape& s, const float* x, const float* weigh
   const auto pass = all.kernelHeight == 3 ? winogradForward<4, 3> : winogradForward<3, 4>;
   forPhaseImages(s, x, [&](const ConvShape& phases, int64_t first, const float* images) {
     const int64_t at = first * s.outHeight * s.outWidth * s.outputs;
-    const ConvEnd here{end.bias, end.residual ? end.residual + at : nullptr, end.relu, end.moments};
-    pass(phases, images, weights.floats(), preparations, here, y + at);
+    const ConvEnd here{end.bias, end.residual ? end.residual + at : nullptr, end.relu};
+    pass(phases, images, weights.floats(), preparations, here, moments, y + at);
   });
 }
 

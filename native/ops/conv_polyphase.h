@@ -179,6 +179,7 @@ struct PolyphaseForward {
   const float *x, *weight;
   Preparations& preparations;
   ConvEnd end;
+  Moments* moments;  ///< of y, or null
   float* y;
 
   const PolyphasePanels panels{winogradTaps(weight, 3, s.channels, s.outputs), s.channels, s.outputs};
@@ -205,12 +206,12 @@ struct PolyphaseForward {
         panels.columns(block), accumulate, next});
   }
 
-  WinogradMoments moments(int64_t atOnce) const {
-    return {end.moments, grid, Polyphase::m, s.outHeight, s.outWidth, s.outputs, atOnce};
+  WinogradMoments momentsOf(int64_t atOnce) const {
+    return {moments, grid, Polyphase::m, s.outHeight, s.outWidth, s.outputs, atOnce};
   }
 
   void transformOutput(int64_t block, const Chunk& chunk, const float* sums,
-                       const WinogradMoments& moments) const {
+                       const WinogradMoments& gathered) const {
     const WinogradTiles tiles{s.outHeight, s.outWidth, s.outputs, grid.rows,  grid.columns, 0,
                               0,           1,          grid.edge, chunk.list, chunk.count};
     const bool stream =
@@ -218,7 +219,7 @@ struct PolyphaseForward {
         streams(s.images * s.outHeight * s.outWidth * s.outputs * static_cast<int64_t>(sizeof(float)));
     dispatch(WinogradOutput<Polyphase::m, 2>{tiles, sums, sumPlane(chunk.count), block * panelColumns,
                                              panels.columns(block), end, stream, y,
-                                             moments.of(chunk.first, block * panelColumns)});
+                                             gathered.of(chunk.first, block * panelColumns)});
   }
 
   /// Each thread takes a block of tiles through all steps.
@@ -229,7 +230,7 @@ struct PolyphaseForward {
     const int64_t atOnce =
         polyphaseBlock(grid.count, Polyphase::planes * s.channels + Polyphase::points * panelColumns);
     const int64_t inputs = Polyphase::planes * inputPlane(atOnce);
-    const WinogradMoments moments = this->moments(atOnce);
+    const WinogradMoments gathered = momentsOf(atOnce);
     parallelWithScratch(
         (grid.count + atOnce - 1) / atOnce, inputs + Polyphase::points * sumPlane(atOnce),
         [&](int64_t piece, float* scratch) {
@@ -249,7 +250,7 @@ struct PolyphaseForward {
                          soon.part(block * Polyphase::planes + static_cast<int64_t>(i),
                                    panels.blocks * Polyphase::planes)}});
             }
-            transformOutput(block, chunk, scratch + inputs, moments);
+            transformOutput(block, chunk, scratch + inputs, gathered);
           }
         });
   }
@@ -257,7 +258,7 @@ struct PolyphaseForward {
   /// By a phase of 64 channels at a time, whose transformed weights stay in the L2 cache beside the sums.
   void runSharing(const float* zeros) const {
     const int64_t most = winogradChunkOf(grid.count);
-    const WinogradMoments moments = this->moments(most);
+    const WinogradMoments gathered = momentsOf(most);
     const Block input = takeFloats(Polyphase::planes * inputPlane(most));
     const auto make = [this](float* to) { panels.transformAll(to); };
     const float* kept = preparations.kept(key(), panels.floats(), make);
@@ -289,15 +290,15 @@ struct PolyphaseForward {
                                      panels.blocks * panels.cuts * Polyphase::planes)}});
               }
             }
-            transformOutput(block, chunk, sums, moments);
+            transformOutput(block, chunk, sums, gathered);
           });
     }
   }
 };
 
 inline void polyphaseForward(const ConvShape& s, const float* x, const float* weight,
-                             Preparations& preparations, const ConvEnd& end, float* y) {
-  PolyphaseForward{s, x, weight, preparations, end, y}.run();
+                             Preparations& preparations, const ConvEnd& end, Moments* moments, float* y) {
+  PolyphaseForward{s, x, weight, preparations, end, moments, y}.run();
 }
 
 }  // namespace striate

@@ -74,6 +74,7 @@ struct WinogradCorrelation {
   WinogradTaps weight;
   Preparations* preparations;  ///< of the weights as a forward pass takes them, or null
   ConvEnd end;
+  Moments* moments;  ///< of the outputs, or null
   float* out;
 
   const WinogradGrid grid = WinogradGrid::of<m, r>(images, outHeight, outWidth, dilation);
@@ -138,12 +139,12 @@ struct WinogradCorrelation {
     return grid.pixels({source, height, width, channels, m, r - 1 - top}, from, to);
   }
 
-  WinogradMoments moments(int64_t atOnce) const {
-    return {end.moments, grid, m, outHeight, outWidth, outputs, atOnce};
+  WinogradMoments momentsOf(int64_t atOnce) const {
+    return {moments, grid, m, outHeight, outWidth, outputs, atOnce};
   }
 
   void transformOutput(int64_t block, const Chunk& chunk, const float* products,
-                       const WinogradMoments& moments) const {
+                       const WinogradMoments& gathered) const {
     const WinogradTiles tiles{outHeight, outWidth, outputs,   grid.rows,  grid.columns, 0,
                               0,         dilation, grid.edge, chunk.list, chunk.count,  dilation};
     const int64_t column = block * panelColumns;
@@ -151,7 +152,7 @@ struct WinogradCorrelation {
                                                              static_cast<int64_t>(sizeof(float)));
     dispatch(WinogradOutput<m, r>{tiles, products, productPlane(chunk.count), column,
                                   std::min(panelColumns, outputs - column), end, stream, out,
-                                  moments.of(chunk.first, column)});
+                                  gathered.of(chunk.first, column)});
   }
 
   int64_t weightFloats() const {
@@ -183,7 +184,7 @@ struct WinogradCorrelation {
         winogradBlock<m, r>(roundUp(channels, panelColumns) + (inPlace() ? 0 : panelColumns), least);
     const int64_t pieces = roundUp((grid.count + most - 1) / most, 4);
     const int64_t atOnce = (grid.count + pieces - 1) / pieces;
-    const WinogradMoments moments = this->moments(atOnce);
+    const WinogradMoments gathered = momentsOf(atOnce);
     parallelWithScratch((grid.count + atOnce - 1) / atOnce,
                         planes * (inputPlane(atOnce) + (inPlace() ? 0 : productPlane(atOnce))),
                         [&](int64_t piece, float* scratch) {
@@ -191,14 +192,14 @@ struct WinogradCorrelation {
                           const Chunk chunk(grid, from, std::min(atOnce, grid.count - from));
                           transformInput(zeros, chunk, 0, chunk.count, scratch);
                           multiplyBlock(chunk, scratch, weights, pixels(from + atOnce, from + 2 * atOnce),
-                                        moments);
+                                        gathered);
                         });
   }
 
   /// All products of a block of tiles and their outputs, from planes of the input at the start of `scratch`;
   /// meanwhile come the pixels of the next.
   void multiplyBlock(const Chunk& chunk, float* scratch, const float* weights, WinogradAhead pixels,
-                     const WinogradMoments& moments) const {
+                     const WinogradMoments& gathered) const {
     const int64_t blocks = wide() / panelColumns, plane = inputPlane(chunk.count);
     float* products = inPlace() ? scratch : scratch + planes * plane;
     for (int64_t block = 0; block < blocks; ++block) {
@@ -210,14 +211,14 @@ struct WinogradCorrelation {
                         {scratch + (p + 1) % planes * plane, plane / lineFloats},
                         pixels.part(block * planes + p, blocks * planes)}});
       }
-      transformOutput(block, chunk, products, moments);
+      transformOutput(block, chunk, products, gathered);
     }
   }
 
   /// By 64 channels at a time, whose transformed weights stay in the L2 cache beside the sums.
   void runSharing(const float* zeros) const {
     const int64_t most = winogradChunkOf(grid.count), blocks = wide() / panelColumns;
-    const WinogradMoments moments = this->moments(most);
+    const WinogradMoments gathered = momentsOf(most);
     const Block input = takeFloats(planes * inputPlane(most));
     const auto make = [this](float* to) { transformWeights(to); };
     const float* kept = preparations ? preparations->kept(key(), weightFloats(), make) : nullptr;
@@ -251,7 +252,7 @@ struct WinogradCorrelation {
               }
               if (kept) panels += planes * panelPlane();
             }
-            transformOutput(block, chunk, sums, moments);
+            transformOutput(block, chunk, sums, gathered);
           });
     }
   }
@@ -259,7 +260,7 @@ struct WinogradCorrelation {
 
 template <int m, int r>
 void winogradForward(const ConvShape& s, const float* x, const float* weight, Preparations& preparations,
-                     const ConvEnd& end, float* y) {
+                     const ConvEnd& end, Moments* moments, float* y) {
   WinogradCorrelation<m, r>{x,
                             s.images,
                             s.height,
@@ -274,6 +275,7 @@ void winogradForward(const ConvShape& s, const float* x, const float* weight, Pr
                             winogradTaps(weight, r, s.channels, s.outputs),
                             &preparations,
                             end,
+                            moments,
                             y}
       .run();
 }
@@ -296,6 +298,7 @@ void winogradByInput(const ConvShape& s, const float* gradient, const float* wei
                             winogradTapsTurned(weight, r, s.channels, s.outputs),
                             nullptr,
                             end,
+                            nullptr,
                             dx}
       .run();
 }

@@ -81,31 +81,34 @@ describe('observe', () => {
     expect(y.shape).toEqual([1, 4]);
   });
 
-  test('tells how a layer was called that does ReLU for its block', () => {
-    const block = new models.BasicBlock(3, 4);
-    block.eval();
-    const calls: string[] = [];
-    noGrad(() =>
-      nn.observe(
-        block,
-        (path, _, __, output, method) => {
-          calls.push(`${path} ${method}`);
-          if (method !== 'forward') expect(output.min().itemSync()).toBeGreaterThanOrEqual(0);
-        },
-        () => scope(() => block.forward(randn([1, 5, 5, 3]))),
-      ),
-    );
-    expect(calls).toEqual([
-      'conv1 forward',
-      'bn1 forwardRelu',
-      'downsample.0 forward',
-      'downsample.1 forward',
-      'downsample forward',
-      'conv2 forward',
-      'bn2 forwardAddRelu',
-      ' forward',
-    ]);
-  });
+  test.each([true, false])(
+    'tells how a layer was called that does ReLU for its block; training: %j',
+    (training) => {
+      const block = new models.BasicBlock(3, 4);
+      block.train(training);
+      const calls: string[] = [];
+      noGrad(() =>
+        nn.observe(
+          block,
+          (path, _, __, output, method) => {
+            calls.push(`${path} ${method}`);
+            if (method !== 'forward') expect(output.min().itemSync()).toBeGreaterThanOrEqual(0);
+          },
+          () => scope(() => block.forward(randn([1, 5, 5, 3]))),
+        ),
+      );
+      expect(calls).toEqual([
+        'conv1 forward',
+        'bn1 forwardRelu',
+        'downsample.0 forward',
+        'downsample.1 forward',
+        'downsample forward',
+        'conv2 forward',
+        'bn2 forwardAddRelu',
+        ' forward',
+      ]);
+    },
+  );
 
   test('a layer that calls itself on the way is one call; one used twice is two, by its first path', () => {
     const pool = new nn.MaxPool2d(2);
